@@ -1,0 +1,129 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// EnvFile names the settings file when the command line does not.
+const EnvFile = "UNDERLAY_CONFIG"
+
+// Paths that the code treats in a special way.
+const (
+	pathName    = "name"
+	pathDataDir = "data_dir"
+	pathIPFS    = "ipfs"
+)
+
+// Setting describes one setting: what it is called in each place and what it does.
+type Setting struct {
+	Path    string // in the file, sections joined by dots: cluster.ack_timeout
+	Env     string // environment variable: UNDERLAY_CLUSTER_ACK_TIMEOUT
+	Flag    string // flag without its dashes: cluster-ack-timeout
+	Default string // as text; for name and data_dir a description of it
+	Doc     string // one line
+}
+
+// row is a line of the table of settings; the names in Setting follow from the path.
+type row struct{ path, def, doc string }
+
+// table lists every setting in the order of the struct. A new setting is a field there and a row here.
+func table() []row {
+	return []row{
+		{"name", "the host's name", "Name of this peer, as people see it."},
+		{"data_dir", "$HOME/.underlay", "Directory in which the peer keeps everything it stores."},
+		{"public_network", "true", "Join the public IPFS network."},
+		{"shutdown_timeout", "10s", "How long a clean stop may take, for example 10s or 1m."},
+		{"gateway.listen", "0.0.0.0:8080", "Address of the gateway, host:port."},
+		{"gateway.retrieval_timeout", "30s", "How long a request waits for the first byte and between two writes."},
+		{"gateway.max_concurrent_requests", "4096", "Requests in progress at once; 0 means no bound."},
+		{"api.listen", "127.0.0.1:9095", "Address of the IPFS RPC and the cluster REST API, host:port."},
+		{"api.rest_listen", "127.0.0.1:9094", "Second address for the REST API alone, host:port; empty turns it off."},
+		{"cluster.listen", "0.0.0.0:9096", "Address other cluster peers connect to, host:port."},
+		{"cluster.secret", "", "Secret all peers share, 64 hexadecimal digits; empty: generated on first start and kept in the data directory."},
+		{"cluster.peers", "", "Addresses of all first members, host:port; empty: a cluster of one."},
+		{"cluster.announce", "", "Addresses at which others should reach this peer, host:port; empty: those it finds."},
+		{"cluster.replication_min", "-1", "How many peers must hold a pin; -1 means every peer."},
+		{"cluster.replication_max", "-1", "How many peers should hold a pin; -1 means every peer."},
+		{"cluster.ack_replicas", "2", "How many peers hold the data before a pin is answered; fewer if fewer are allocated."},
+		{"cluster.ack_timeout", "1m0s", "How long a request waits for those peers while they make no progress."},
+		{"cluster.heartbeat", "1s", "Heartbeat and election timeout of the consensus, at least 5ms."},
+		{"cluster.pin_workers", "8", "How many pins this peer fetches at once."},
+		{"cluster.tags", "", "What the allocator should know about this peer, for example zone: eu-1a."},
+		{"log.level", "info", "Least level that is logged: debug, info, warn or error."},
+		{"log.format", "text", "Form of a log line: text or json."},
+		{"ipfs", "", "Kubo's own settings by kubo's names, for example Pubsub.Enabled: true."},
+	}
+}
+
+// sectionDoc is the comment above a section of a printed configuration.
+func sectionDoc(path string) string {
+	switch path {
+	case "gateway":
+		return "The public gateway."
+	case "api":
+		return "The private listeners. Whoever reaches them controls the peer."
+	case "cluster":
+		return "The cluster peer: who the others are and how pins are replicated."
+	case "log":
+		return "The log, on standard error."
+	}
+	return ""
+}
+
+// Settings lists every setting in the order of the file.
+func Settings() []Setting {
+	fs := fields()
+	settings := make([]Setting, len(fs))
+	for i, f := range fs {
+		settings[i] = f.Setting
+	}
+	return settings
+}
+
+// field is a setting together with its place in Config.
+type field struct {
+	Setting
+	index []int
+}
+
+// value returns the field in c, to be read or set.
+func (f field) value(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(f.index) }
+
+// fields walks Config and joins what it finds with the table.
+func fields() []field {
+	rows := make(map[string]row)
+	for _, r := range table() {
+		rows[r.path] = r
+	}
+	var found []field
+	var walk func(t reflect.Type, prefix string, index []int)
+	walk = func(t reflect.Type, prefix string, index []int) {
+		for i := range t.NumField() {
+			sf := t.Field(i)
+			key := sf.Tag.Get("yaml")
+			if key == "" {
+				continue
+			}
+			path, at := prefix+key, append(append([]int(nil), index...), i)
+			if sf.Type.Kind() == reflect.Struct {
+				walk(sf.Type, path+".", at)
+				continue
+			}
+			r := rows[path]
+			found = append(found, field{index: at, Setting: Setting{
+				Path: path, Env: envName(path), Flag: flagName(path), Default: r.def, Doc: r.doc,
+			}})
+		}
+	}
+	walk(reflect.TypeFor[Config](), "", nil)
+	return found
+}
+
+// envName derives the environment variable: cluster.ack_timeout becomes UNDERLAY_CLUSTER_ACK_TIMEOUT.
+func envName(path string) string {
+	return "UNDERLAY_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+}
+
+// flagName derives the flag: cluster.ack_timeout becomes cluster-ack-timeout.
+func flagName(path string) string { return strings.NewReplacer(".", "-", "_", "-").Replace(path) }
