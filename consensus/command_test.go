@@ -1,0 +1,213 @@
+package consensus
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+func TestPinKeepsEveryField(t *testing.T) {
+	full := fullPin(t)
+	with := func(f func(*api.Pin)) api.Pin {
+		p := full
+		f(&p)
+		return p
+	}
+	for name, p := range map[string]api.Pin{
+		"full":                       full,
+		"recursive":                  with(func(p *api.Pin) { p.Mode, p.MaxDepth = api.PinModeRecursive, -1 }),
+		"direct with contrary depth": with(func(p *api.Pin) { p.MaxDepth = -1 }),
+		"odd depth":                  with(func(p *api.Pin) { p.MaxDepth = 5 }),
+		"no type":                    with(func(p *api.Pin) { p.Type = 0 }),
+		"bad type":                   with(func(p *api.Pin) { p.Type = api.BadType }),
+		"all types":                  with(func(p *api.Pin) { p.Type = api.AllType }),
+		"no expiry":                  with(func(p *api.Pin) { p.ExpireAt = time.Time{} }),
+		"expired long ago":           with(func(p *api.Pin) { p.ExpireAt = time.Unix(-5, 0).UTC() }),
+		"no timestamp":               with(func(p *api.Pin) { p.Timestamp = time.Time{} }),
+		"everywhere":                 with(func(p *api.Pin) { p.ReplicationFactorMin, p.ReplicationFactorMax = -1, -1 }),
+		"no reference":               with(func(p *api.Pin) { p.Reference = nil }),
+		"no update":                  with(func(p *api.Pin) { p.PinUpdate = api.CidUndef }),
+		"no user allocations":        with(func(p *api.Pin) { p.UserAllocations = nil }),
+		"no metadata":                with(func(p *api.Pin) { p.Metadata = nil }),
+		"no origins":                 with(func(p *api.Pin) { p.Origins = []api.Multiaddr{} }),
+		"no name":                    with(func(p *api.Pin) { p.Name = "" }),
+		"plain":                      plainPin(1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, err := encodePin(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := decodePin(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Origins == nil {
+				p.Origins = []api.Multiaddr{} // the library's form of none
+			}
+			if !reflect.DeepEqual(got, p) {
+				t.Errorf("got  %+v\nwant %+v", got, p)
+			}
+		})
+	}
+}
+
+func TestUnstorableOpsAreRefused(t *testing.T) {
+	with := func(f func(*api.Pin)) Op {
+		p := plainPin(1)
+		f(&p)
+		return PinOp(p)
+	}
+	for name, op := range map[string]Op{
+		"no CID":                   with(func(p *api.Pin) { p.Cid = api.CidUndef }),
+		"unpin without CID":        UnpinOp(api.CidUndef),
+		"no kind":                  {Pin: plainPin(1)},
+		"unknown kind":             {Kind: 9, Pin: plainPin(1)},
+		"empty allocation":         with(func(p *api.Pin) { p.Allocations = []peer.ID{""} }),
+		"empty user allocation":    with(func(p *api.Pin) { p.UserAllocations = []peer.ID{""} }),
+		"garbage user allocation":  with(func(p *api.Pin) { p.UserAllocations = []peer.ID{"garbage"} }),
+		"empty origin":             with(func(p *api.Pin) { p.Origins = []api.Multiaddr{{}} }),
+		"name that is not UTF-8":   with(func(p *api.Pin) { p.Name = "\xff" }),
+		"replication out of range": with(func(p *api.Pin) { p.ReplicationFactorMin = math.MaxInt32 + 1 }),
+		"negative mode":            with(func(p *api.Pin) { p.Mode = -1 }),
+		"too large":                with(func(p *api.Pin) { p.Name = strings.Repeat("x", maxCallBytes) }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := encodeOps([]Op{PinOp(plainPin(2)), op}); !errors.Is(err, ErrInvalid) {
+				t.Errorf("got error %v, want ErrInvalid", err)
+			}
+		})
+	}
+}
+
+// goldenEntry is an entry with one operation of each kind.
+func goldenEntry(t testing.TB) []byte {
+	t.Helper()
+	body, err := encodeOps([]Op{PinOp(fullPin(t)), UnpinOp(testCid(5)), PinOp(plainPin(6))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encodeEntry(clientID{1, 2, 3}, 300, 3, body)
+}
+
+func TestEntryGolden(t *testing.T) {
+	golden(t, "entry-v1", goldenEntry(t))
+	data, err := os.ReadFile(filepath.Join("testdata", "entry-v1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := decodeEntry(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.client != (clientID{1, 2, 3}) || e.seq != 300 || len(e.ops) != 3 {
+		t.Fatalf("got %+v", e)
+	}
+	if p, err := decodePin(e.ops[0].value); err != nil || !reflect.DeepEqual(p, fullPin(t)) {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	if e.ops[1].kind != OpUnpin || e.ops[1].cid != testCid(5) || e.ops[2].cid != testCid(6) {
+		t.Errorf("got %+v", e.ops)
+	}
+}
+
+func TestBadEntriesAreRefused(t *testing.T) {
+	good := goldenEntry(t)
+	head := good[:1+clientIDLen]
+	join := func(parts ...[]byte) []byte {
+		var b []byte
+		for _, p := range parts {
+			b = append(b, p...)
+		}
+		return b
+	}
+	cases := map[string][]byte{
+		"empty":              {},
+		"other version":      join([]byte{2}, good[1:]),
+		"trailing byte":      join(good, []byte{0}),
+		"no operations":      join(head, []byte{1, 0}),
+		"lying count":        join(head, []byte{1}, binary.AppendUvarint(nil, math.MaxUint64)),
+		"lying length":       join(head, []byte{1, 1, byte(OpUnpin)}, binary.AppendUvarint(nil, 1<<62)),
+		"long form number":   join(head, []byte{0x81, 0x00}, good[1+clientIDLen+2:]),
+		"overflowing number": join(head, []byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1}),
+		"unknown kind":       join(head, []byte{1, 1, 7, 0}),
+		"garbage CID":        join(head, []byte{1, 1, byte(OpUnpin), 3, 1, 2, 3}),
+		"garbage pin":        join(head, []byte{1, 1, byte(OpPin), 3, 1, 2, 3}),
+		"empty pin":          join(head, []byte{1, 1, byte(OpPin), 4, 0, 2, 0, 0}),
+	}
+	for name, data := range cases {
+		t.Run(name, func(t *testing.T) {
+			if e, err := decodeEntry(data); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("got %+v, error %v, want ErrCorrupt", e, err)
+			}
+		})
+	}
+	for n := range good {
+		if _, err := decodeEntry(good[:n]); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("cut after %d bytes: got error %v, want ErrCorrupt", n, err)
+		}
+	}
+}
+
+// What the decoder accepts has one meaning and can be read back.
+func FuzzDecodeEntry(f *testing.F) {
+	good := goldenEntry(f)
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add(encodeEntry(clientID{}, 0, 0))
+	f.Add([]byte{entryVersion})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := decodeEntry(data)
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("got error %v, want ErrCorrupt", err)
+			}
+			return
+		}
+		var body []byte
+		for _, op := range e.ops {
+			payload := op.value
+			if op.kind == OpUnpin {
+				payload = op.cid.Bytes()
+			} else if p, err := decodePin(op.value); err != nil || p.Cid != op.cid {
+				t.Errorf("stored pin: %v, CID %s, want %s", err, p.Cid, op.cid)
+			}
+			body = appendBytes(append(body, byte(op.kind)), payload)
+		}
+		if again := encodeEntry(e.client, e.seq, len(e.ops), body); string(again) != string(data) {
+			t.Errorf("encodes to %x, was %x", again, data)
+		}
+	})
+}
+
+func TestResults(t *testing.T) {
+	codes := make([]byte, 600)
+	codes[0], codes[300], codes[599] = resultNotFound, resultNotFound, resultNotFound
+	errs, err := unpackResults(packResults(codes), 600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range errs {
+		if want := codes[i] != resultOK; want != errors.Is(err, state.ErrNotFound) {
+			t.Errorf("operation %d: got %v", i, err)
+		}
+	}
+	for name, b := range map[string][]byte{
+		"empty": {}, "other count": packResults(codes[:5]), "position out of range": {3, 3, resultNotFound},
+		"unknown code": {3, 0, 9}, "cut off": {3, 0},
+	} {
+		if _, err := unpackResults(b, 3); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: got error %v, want ErrCorrupt", name, err)
+		}
+	}
+}

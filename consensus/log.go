@@ -1,0 +1,80 @@
+package consensus
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// newRaftLogger returns a logger for raft and its stores that writes to l.
+func newRaftLogger(l *slog.Logger) hclog.Logger {
+	level := hclog.Info
+	if l.Enabled(context.Background(), slog.LevelDebug) {
+		level = hclog.Debug
+	}
+	h := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Off})
+	h.RegisterSink(slogSink{log: l, level: level})
+	return h
+}
+
+// slogSink hands raft's log lines to slog.
+type slogSink struct {
+	log   *slog.Logger
+	level hclog.Level
+}
+
+// Accept implements hclog.SinkAdapter.
+func (s slogSink) Accept(name string, level hclog.Level, msg string, args ...any) {
+	if level < s.level {
+		return
+	}
+	for i, a := range args {
+		if f, ok := a.(hclog.Format); ok && len(f) > 0 {
+			args[i] = fmt.Sprintf(fmt.Sprint(f[0]), f[1:]...)
+		}
+	}
+	if name != "" {
+		args = append(args, "part", name)
+	}
+	s.log.Log(context.Background(), slogLevel(level), msg, args...)
+}
+
+func slogLevel(l hclog.Level) slog.Level {
+	switch l {
+	case hclog.Error:
+		return slog.LevelError
+	case hclog.Warn:
+		return slog.LevelWarn
+	case hclog.Info:
+		return slog.LevelInfo
+	default:
+		return slog.LevelDebug
+	}
+}
+
+// storeLogger hands Pebble's lines to slog. Its chatter about compactions is
+// only of use when debugging.
+type storeLogger struct {
+	log   *slog.Logger
+	fatal func(error)
+}
+
+// Infof implements pebble.Logger.
+func (l storeLogger) Infof(format string, args ...any) {
+	l.log.Debug("state store", "message", fmt.Sprintf(format, args...))
+}
+
+// Errorf implements pebble.Logger.
+func (l storeLogger) Errorf(format string, args ...any) {
+	l.log.Error("state store failed", "message", fmt.Sprintf(format, args...))
+}
+
+// Fatalf implements pebble.Logger. Pebble relies on it not to return.
+func (l storeLogger) Fatalf(format string, args ...any) {
+	err := fmt.Errorf("state store: "+format, args...)
+	l.fatal(err)
+	panic(err)
+}

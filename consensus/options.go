@@ -1,0 +1,103 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+)
+
+// Options configure Open. Dir and Host are required, zero values of the rest
+// take the default named beside them.
+type Options struct {
+	// Dir holds the raft log, the snapshots and the state. It is created when
+	// absent and must belong to this Consensus alone.
+	Dir string
+	// Host is this peer on the cluster's private network. Consensus uses it but
+	// does not own it: it must outlive Close.
+	Host host.Host
+	// Logger receives everything, raft's own lines included (discarded if nil).
+	Logger *slog.Logger
+	// Heartbeat is raft's heartbeat and election timeout (1 s).
+	Heartbeat time.Duration
+	// CommitTimeout bounds Commit, Barrier and membership changes even when
+	// their context does not (20 s).
+	CommitTimeout time.Duration
+	// Fatal is called when this peer can no longer apply committed entries. It
+	// should end the process: the peer refuses all work afterwards (panic).
+	Fatal func(error)
+
+	// BatchOps is how many operations go into one log entry (512). A single
+	// Commit call is never split, so one entry may hold more.
+	BatchOps int
+	// InFlight is how many entries this peer proposes at the same time (8).
+	InFlight int
+	// QueueOps bounds the operations that wait to be proposed (32,768).
+	QueueOps int
+	// SnapshotEntries is how many entries the log may grow before it is
+	// compacted by a snapshot (16,384).
+	SnapshotEntries uint64
+	// TrailingEntries stay in the log after a snapshot, for followers that lag
+	// only a little (8,192).
+	TrailingEntries uint64
+	// SnapshotInterval is how often the need for a snapshot is checked (2 min).
+	SnapshotInterval time.Duration
+	// CacheBytes is the size of the state's block cache (32 MiB).
+	CacheBytes int64
+}
+
+const (
+	// batchBytes ends a batch before it holds BatchOps operations: large
+	// entries make every follower's append slow.
+	batchBytes = 1 << 20
+	// maxCallBytes bounds the encoded operations of one Commit call, well below
+	// the log store's own limit for an entry.
+	maxCallBytes = 8 << 20
+	// queueBytes bounds the memory of waiting operations.
+	queueBytes = 64 << 20
+)
+
+// withDefaults returns o with the zero values replaced, or every fault at once.
+func (o Options) withDefaults() (Options, error) {
+	var faults []error
+	if o.Dir == "" {
+		faults = append(faults, errors.New("option Dir is empty"))
+	}
+	if o.Host == nil {
+		faults = append(faults, errors.New("option Host is nil"))
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Fatal == nil {
+		o.Fatal = func(err error) { panic(err) }
+	}
+	setDefault(&o.Heartbeat, time.Second)
+	setDefault(&o.CommitTimeout, 20*time.Second)
+	setDefault(&o.SnapshotInterval, 2*time.Minute)
+	setDefault(&o.BatchOps, 512)
+	setDefault(&o.InFlight, 8)
+	setDefault(&o.QueueOps, 32768)
+	setDefault(&o.SnapshotEntries, 16384)
+	setDefault(&o.TrailingEntries, 8192)
+	setDefault(&o.CacheBytes, 32<<20)
+	if o.Heartbeat < 10*time.Millisecond {
+		faults = append(faults, fmt.Errorf("option Heartbeat is %v, below 10ms", o.Heartbeat))
+	}
+	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.CacheBytes < 0 {
+		faults = append(faults, errors.New("a size option is negative"))
+	}
+	if o.InFlight > clientWindow/2 {
+		faults = append(faults, fmt.Errorf("option InFlight is %d, above %d", o.InFlight, clientWindow/2))
+	}
+	return o, errors.Join(faults...)
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
