@@ -1,0 +1,76 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/net/pnet"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	"github.com/multiformats/go-multistream"
+)
+
+// errSecretDiffers reports that something answered at a peer's address, but not within our private network.
+var errSecretDiffers = errors.New("no cluster peer with our secret answers there: " +
+	"the cluster secrets differ, or the port belongs to another program")
+
+// handshakeTimeout bounds one attempt to learn who answers at an address.
+const handshakeTimeout = 5 * time.Second
+
+// learnPeerID finds out which peer answers at host:port. The private network's pre-shared key proves that it holds the
+// cluster secret and the noise handshake proves its identity; the connection is then dropped, and libp2p dials the
+// same address knowing whom to expect.
+func learnPeerID(ctx context.Context, hostport string, key crypto.PrivKey, secret []byte) (peer.ID, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	var dialer net.Dialer
+	raw, err := dialer.DialContext(ctx, "tcp", hostport)
+	if err != nil {
+		return "", fmt.Errorf("reach peer at %s: %w", hostport, err)
+	}
+	defer raw.Close()
+	// Unblocks the reads below when ctx ends.
+	defer context.AfterFunc(ctx, func() { raw.Close() })()
+
+	guarded, err := pnet.NewProtectedConn(secret, raw)
+	if err != nil {
+		return "", fmt.Errorf("protect connection to %s: %w", hostport, err)
+	}
+	if err := selectNoise(guarded); err != nil {
+		return "", fmt.Errorf("greet peer at %s: %w", hostport, err)
+	}
+	transport, err := noise.New(noise.ID, key, nil)
+	if err != nil {
+		return "", fmt.Errorf("prepare handshake with %s: %w", hostport, err)
+	}
+	session, err := transport.WithSessionOptions(noise.DisablePeerIDCheck())
+	if err != nil {
+		return "", fmt.Errorf("prepare handshake with %s: %w", hostport, err)
+	}
+	conn, err := session.SecureOutbound(ctx, guarded, "")
+	if err != nil {
+		return "", fmt.Errorf("identify peer at %s: %w", hostport, err)
+	}
+	return conn.RemotePeer(), nil
+}
+
+// selectNoise negotiates the security protocol. With another pre-shared key the answer decrypts to noise of the other
+// sort, so anything but a cut connection means that the secrets differ.
+func selectNoise(conn net.Conn) error {
+	_, err := multistream.SelectOneOf([]protocol.ID{noise.ID}, conn)
+	var netErr net.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &netErr):
+		return err
+	default:
+		return fmt.Errorf("%w (%w)", errSecretDiffers, err)
+	}
+}

@@ -1,0 +1,123 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// awaitRound is how long one question to a holder stays open before it reports its progress.
+const awaitRound = 2 * time.Second
+
+// ErrTooFewHolders reports a pin that is committed, and so is not lost, but that not enough peers hold yet.
+var ErrTooFewHolders = errors.New("the pin is committed, but too few peers hold its blocks yet")
+
+// receipt identifies a committed pin.
+type receipt struct {
+	pin   api.Pin
+	index uint64 // of a log entry not before the one that made the pin
+}
+
+// awaitHolders makes the function that waits for a pin's holders.
+func (p *Peer) awaitHolders(pin api.Pin, index uint64) func(context.Context) error {
+	return func(ctx context.Context) error { return p.await(ctx, receipt{pin, index}) }
+}
+
+// await returns once as many peers hold the pin as an acknowledgement promises, or once nobody wants the pin any more.
+// When no holder makes progress for the configured time, or ctx ends, the error is ErrTooFewHolders. It must not be
+// called with the node's pin lock held: the holders may need theirs, behind a collection that waits for ours.
+func (p *Peer) await(ctx context.Context, r receipt) error {
+	candidates, err := p.holders(ctx, r)
+	if err != nil {
+		return err
+	}
+	need := min(p.opts.AckReplicas, len(candidates))
+	ctx, cancel := context.WithCancel(ctx)
+	outcomes := make(chan holderOutcome, len(candidates))
+	for _, id := range candidates {
+		go func() { outcomes <- p.awaitHolder(ctx, id, r) }()
+	}
+	held, heard := 0, 0
+	var failure error
+	for heard < len(candidates) && held < need {
+		outcome := <-outcomes
+		heard++
+		switch {
+		case outcome.gone:
+			held = need // somebody removed the pin meanwhile: there is nothing to wait for
+		case outcome.err != nil:
+			failure = outcome.err
+		default:
+			held++
+		}
+	}
+	cancel()
+	for ; heard < len(candidates); heard++ {
+		<-outcomes
+	}
+	if held < need {
+		return fmt.Errorf("%w: %d of %d for %s: %w", ErrTooFewHolders, held, need, r.pin.Cid, failure)
+	}
+	return nil
+}
+
+// holders lists the peers that the pin is allocated to.
+func (p *Peer) holders(ctx context.Context, r receipt) ([]peer.ID, error) {
+	if !r.pin.IsPinEverywhere() && len(r.pin.Allocations) > 0 {
+		return r.pin.Allocations, nil
+	}
+	return p.consensus.Peers(ctx)
+}
+
+type holderOutcome struct {
+	gone bool
+	err  error
+}
+
+// awaitHolder waits for one peer to hold the pin, as long as it gets on.
+func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOutcome {
+	req := AwaitRequest{Cid: r.pin.Cid, Index: r.index, Timeout: awaitRound}
+	blocks, since := -1, time.Now()
+	var failure error
+	for {
+		var reply AwaitReply
+		err := p.client.CallContext(ctx, id, "Peer", "Await", req, &reply)
+		switch {
+		case ctx.Err() != nil:
+			return holderOutcome{err: ctx.Err()}
+		case err != nil:
+			failure = fmt.Errorf("peer %s: %w", id, err)
+		case reply.Held || reply.Gone:
+			return holderOutcome{gone: reply.Gone}
+		case reply.Error != "":
+			failure = fmt.Errorf("peer %s: %s", id, reply.Error)
+		default:
+			failure = fmt.Errorf("peer %s makes no progress after %d blocks", id, reply.Blocks)
+		}
+		if err == nil && reply.Blocks != blocks {
+			blocks, since = reply.Blocks, time.Now()
+		}
+		if time.Since(since) > p.opts.AckTimeout {
+			return holderOutcome{err: failure}
+		}
+		if err != nil && !pause(ctx, dialInterval) {
+			return holderOutcome{err: ctx.Err()}
+		}
+	}
+}
+
+// pause waits for d, or returns false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

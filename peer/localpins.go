@@ -1,0 +1,197 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/boxo/ipld/merkledag"
+	pinner "github.com/ipfs/boxo/pinning/pinner"
+	"github.com/ipfs/go-cid"
+	"github.com/ipfs/kubo/core"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// errNoProgress reports a fetch in which no block arrived for stallTimeout.
+var errNoProgress = errors.New("no peer sends the missing blocks")
+
+// stallTimeout is how long a fetch may go without a new block. The fetch holds the node's pin lock, behind which a
+// garbage collection waits, so it must end.
+const stallTimeout = time.Minute
+
+// localPins are the pins of the embedded node: what garbage collection spares. The pinset decides what they should be;
+// the reconciler and the API's pinner make them so.
+//
+// Lock order: the node's pin lock first, then a CID's lock.
+type localPins struct {
+	node  *core.IpfsNode
+	seed  maphash.Seed
+	locks [256]sync.Mutex
+}
+
+func newLocalPins(node *core.IpfsNode) *localPins {
+	return &localPins{node: node, seed: maphash.MakeSeed()}
+}
+
+// lock excludes everybody else who decides about this CID's local pin, and returns the unlock.
+func (l *localPins) lock(c cid.Cid) (unlock func()) {
+	m := &l.locks[maphash.String(l.seed, c.KeyString())%uint64(len(l.locks))]
+	m.Lock()
+	return m.Unlock
+}
+
+// status tells how the node pins c itself: recursively, directly or not; indirect pins do not count.
+func (l *localPins) status(ctx context.Context, c cid.Cid) (api.IPFSPinStatus, error) {
+	for mode, status := range map[pinner.Mode]api.IPFSPinStatus{
+		pinner.Recursive: api.IPFSPinStatusRecursive,
+		pinner.Direct:    api.IPFSPinStatusDirect,
+	} {
+		_, is, err := l.node.Pinning.IsPinnedWithType(ctx, c, mode)
+		if err != nil {
+			return api.IPFSPinStatusError, fmt.Errorf("look up local pin of %s: %w", c, err)
+		}
+		if is {
+			return status, nil
+		}
+	}
+	return api.IPFSPinStatusUnpinned, nil
+}
+
+// has tells whether the node pins what the pin asks for.
+func (l *localPins) has(ctx context.Context, pin api.Pin) (bool, error) {
+	status, err := l.status(ctx, pin.Cid.Cid)
+	return err == nil && status == wantedStatus(pin), err
+}
+
+func wantedStatus(pin api.Pin) api.IPFSPinStatus {
+	if pin.MaxDepth == 0 {
+		return api.IPFSPinStatusDirect
+	}
+	return api.IPFSPinStatusRecursive
+}
+
+// fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. It gives up when nothing
+// arrives for stallTimeout. The caller holds the node's pin lock, and may read progress meanwhile.
+func (l *localPins) fetch(ctx context.Context, pin api.Pin, progress *merkledag.ProgressTracker) error {
+	l.dialOrigins(ctx, pin.Origins)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ctx = progress.DeriveContext(ctx)
+
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		cancelWhenStalled(ctx, cancel, progress)
+	}()
+	var err error
+	if pin.MaxDepth == 0 {
+		_, err = l.node.DAG.Get(ctx, pin.Cid.Cid)
+	} else {
+		err = merkledag.FetchGraph(ctx, pin.Cid.Cid, l.node.DAG)
+	}
+	if err != nil && context.Cause(ctx) != nil {
+		err = context.Cause(ctx)
+	}
+	cancel(nil)
+	<-watched
+	if err != nil {
+		return fmt.Errorf("fetch %s: %w", pin.Cid, err)
+	}
+	return nil
+}
+
+func cancelWhenStalled(ctx context.Context, cancel context.CancelCauseFunc, progress *merkledag.ProgressTracker) {
+	seen, since := progress.Value(), time.Now()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if now := progress.Value(); now != seen {
+				seen, since = now, time.Now()
+			} else if time.Since(since) > stallTimeout {
+				cancel(fmt.Errorf("%w: %d blocks fetched, none for %s", errNoProgress, seen, stallTimeout))
+				return
+			}
+		}
+	}
+}
+
+// dialOrigins connects to the places that the pin's user knows to have the content; a failure only costs speed.
+func (l *localPins) dialOrigins(ctx context.Context, origins []api.Multiaddr) {
+	for _, origin := range origins {
+		if info, err := peer.AddrInfoFromP2pAddr(origin.Value()); err == nil {
+			_ = l.node.PeerHost.Connect(ctx, *info)
+		}
+	}
+}
+
+// pin pins blocks that are already here. The caller holds the pin lock and the CID's lock.
+func (l *localPins) pin(ctx context.Context, pin api.Pin) error {
+	status, err := l.status(ctx, pin.Cid.Cid)
+	if err != nil {
+		return err
+	}
+	mode := pinner.Recursive
+	switch wanted := wantedStatus(pin); {
+	case status == wanted:
+		return nil
+	case wanted == api.IPFSPinStatusDirect:
+		mode = pinner.Direct
+		if status == api.IPFSPinStatusRecursive { // kubo's pinner refuses to turn one into the other
+			if err := l.unpin(ctx, pin.Cid.Cid); err != nil {
+				return err
+			}
+		}
+	}
+	if err := l.node.Pinning.PinWithMode(ctx, pin.Cid.Cid, mode, ""); err != nil {
+		return fmt.Errorf("pin %s on the local node: %w", pin.Cid, err)
+	}
+	return l.flush(ctx)
+}
+
+// unpin removes the local pin if there is one. The caller holds the pin lock and the CID's lock.
+func (l *localPins) unpin(ctx context.Context, c cid.Cid) error {
+	err := l.node.Pinning.Unpin(ctx, c, true)
+	if errors.Is(err, pinner.ErrNotPinned) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("unpin %s on the local node: %w", c, err)
+	}
+	return l.flush(ctx)
+}
+
+func (l *localPins) flush(ctx context.Context) error {
+	if err := l.node.Pinning.Flush(ctx); err != nil {
+		return fmt.Errorf("sync local pins: %w", err)
+	}
+	return nil
+}
+
+// each calls f for every recursive and direct local pin until f fails.
+func (l *localPins) each(ctx context.Context, f func(cid.Cid, api.IPFSPinStatus) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the listing when f fails
+	list := func(pins <-chan pinner.StreamedPin, status api.IPFSPinStatus) error {
+		for p := range pins {
+			if p.Err != nil {
+				return fmt.Errorf("list local pins: %w", p.Err)
+			}
+			if err := f(p.Pin.Key, status); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	}
+	if err := list(l.node.Pinning.RecursiveKeys(ctx, false), api.IPFSPinStatusRecursive); err != nil {
+		return err
+	}
+	return list(l.node.Pinning.DirectKeys(ctx, false), api.IPFSPinStatusDirect)
+}

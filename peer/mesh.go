@@ -1,0 +1,231 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ipfs/kubo/core"
+	rpc "github.com/libp2p/go-libp2p-gorpc"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	ma "github.com/multiformats/go-multiaddr"
+	"golang.org/x/sync/errgroup"
+)
+
+// How often a lost or not yet found peer is tried, and a connected one greeted again.
+const (
+	dialInterval  = 500 * time.Millisecond
+	greetInterval = 15 * time.Second
+	greetTimeout  = 5 * time.Second
+)
+
+// mesh keeps this peer connected to the configured ones, and their nodes to its node. It learns who they are by
+// greeting them, and so decides when a new cluster can begin.
+type mesh struct {
+	host   host.Host
+	node   *core.IpfsNode
+	client *rpc.Client
+	key    crypto.PrivKey
+	secret []byte
+	addrs  []string // host:port of the configured peers
+	logger *slog.Logger
+
+	mu    sync.Mutex
+	peers map[string]acquaintance // by configured address
+}
+
+// acquaintance is what is known of the peer at a configured address.
+type acquaintance struct {
+	id    peer.ID // empty until the first handshake
+	hello Hello   // the latest greeting; its Node is empty until the first
+	err   error   // of the latest attempt
+}
+
+func newMesh(h host.Host, node *core.IpfsNode, client *rpc.Client, key crypto.PrivKey, secret []byte, addrs []string, logger *slog.Logger) *mesh {
+	return &mesh{
+		host: h, node: node, client: client, key: key, secret: secret, addrs: addrs, logger: logger,
+		peers: make(map[string]acquaintance),
+	}
+}
+
+// serve stays in touch with every configured peer until ctx ends.
+func (m *mesh) serve(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, addr := range m.addrs {
+		g.Go(func() error { m.keep(ctx, addr); return nil })
+	}
+	return g.Wait()
+}
+
+// keep stays in touch with the peer at one address.
+func (m *mesh) keep(ctx context.Context, addr string) {
+	tick := time.NewTicker(dialInterval)
+	defer tick.Stop()
+	var greeted time.Time
+	for {
+		if a := m.at(addr); a.id != m.host.ID() && (!m.connected(a) || time.Since(greeted) > greetInterval) {
+			a, err := m.meet(ctx, addr, a)
+			if ctx.Err() != nil {
+				return
+			}
+			m.report(addr, m.at(addr).err, err)
+			a.err = err
+			m.note(addr, a)
+			if err == nil {
+				greeted = time.Now()
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (m *mesh) connected(a acquaintance) bool {
+	return a.err == nil && a.id != "" && m.host.Network().Connectedness(a.id) == network.Connected
+}
+
+// meet makes sure that the peer at addr is known, connected and greeted.
+func (m *mesh) meet(ctx context.Context, addr string, a acquaintance) (acquaintance, error) {
+	if a.id == "" || m.host.Network().Connectedness(a.id) != network.Connected {
+		id, err := learnPeerID(ctx, addr, m.key, m.secret)
+		if err != nil {
+			return a, err
+		}
+		a = acquaintance{id: id}
+	}
+	if a.id == m.host.ID() {
+		return a, nil // the list of first members may name this peer too
+	}
+	if err := m.connect(ctx, addr, a.id); err != nil {
+		return a, err
+	}
+	hello, err := m.greet(ctx, a.id)
+	if err != nil {
+		return a, err
+	}
+	a.hello = hello
+	m.joinNodes(ctx, hello)
+	return a, nil
+}
+
+func (m *mesh) connect(ctx context.Context, addr string, id peer.ID) error {
+	target, err := dialAddr(addr)
+	if err != nil {
+		return err
+	}
+	m.host.Peerstore().AddAddr(id, target, peerstore.PermanentAddrTTL)
+	if s, ok := m.host.Network().(*swarm.Swarm); ok {
+		s.Backoff().Clear(id) // it has just answered: what failed earlier no longer matters
+	}
+	if err := m.host.Connect(ctx, peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{target}}); err != nil {
+		return fmt.Errorf("connect to peer %s at %s: %w", id, addr, err)
+	}
+	return nil
+}
+
+func (m *mesh) greet(ctx context.Context, id peer.ID) (Hello, error) {
+	ctx, cancel := context.WithTimeout(ctx, greetTimeout)
+	defer cancel()
+	var hello Hello
+	if err := m.client.CallContext(ctx, id, "Peer", "Hello", struct{}{}, &hello); err != nil {
+		return hello, fmt.Errorf("greet peer %s: %w", id, err)
+	}
+	return hello, nil
+}
+
+// joinNodes peers the embedded nodes for good, and dials at once: kubo's peering alone waits several seconds.
+func (m *mesh) joinNodes(ctx context.Context, hello Hello) {
+	info := peer.AddrInfo{ID: hello.Node}
+	for _, a := range hello.NodeAddrs {
+		if addr, _ := peer.SplitAddr(a.Value()); addr != nil {
+			info.Addrs = append(info.Addrs, addr)
+		}
+	}
+	m.node.Peering.AddPeer(info)
+	if m.node.PeerHost.Network().Connectedness(info.ID) == network.Connected {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, greetTimeout)
+	defer cancel()
+	if err := m.node.PeerHost.Connect(ctx, info); err != nil {
+		m.logger.Debug("cannot connect to the other peer's IPFS node yet", "node", info.ID, "error", err)
+	}
+}
+
+// report logs the first of a row of equal failures, and the success that ends it.
+func (m *mesh) report(addr string, before, now error) {
+	switch {
+	case now == nil && before != nil:
+		m.logger.Info("reached peer", "addr", addr)
+	case now != nil && errors.Is(now, errSecretDiffers) && !errors.Is(before, errSecretDiffers):
+		m.logger.Error("cannot join peer", "addr", addr, "error", now)
+	case now != nil && before == nil:
+		m.logger.Info("cannot reach peer yet", "addr", addr, "error", now)
+	}
+}
+
+func (m *mesh) at(addr string) acquaintance {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.peers[addr]
+}
+
+func (m *mesh) note(addr string, a acquaintance) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peers[addr] = a
+}
+
+// errWaiting says what a peer without a cluster waits for.
+var errWaiting = errors.New("not in a cluster yet")
+
+// founders returns the peers that begin a new cluster, sorted, once every configured peer has been met and none has
+// state: everybody with the same configuration gets the same answer. Until then the error says what is missing. It is
+// errSecretDiffers when no peer at all accepts our secret, which only a wrong configuration explains.
+func (m *mesh) founders() ([]peer.ID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ids := []peer.ID{m.host.ID()}
+	var missing []string
+	var refused error
+	for _, addr := range m.addrs {
+		switch a := m.peers[addr]; {
+		case a.id == m.host.ID():
+		case a.hello.Node == "":
+			missing = append(missing, addr)
+			if errors.Is(a.err, errSecretDiffers) {
+				refused = fmt.Errorf("peer at %s: %w", addr, a.err)
+			}
+		case len(a.hello.Members) > 0 && !slices.Contains(a.hello.Members, m.host.ID()):
+			return nil, fmt.Errorf("%w: the cluster of %s does not have peer %s as a member; "+
+				"add it with POST /peers {\"peer_id\":\"%s\"} on a member", errWaiting, addr, m.host.ID(), m.host.ID())
+		case a.hello.HasState:
+			return nil, fmt.Errorf("%w: waiting for the cluster of %s to find a leader", errWaiting, addr)
+		default:
+			ids = append(ids, a.id)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	switch {
+	case refused != nil && len(ids) == 1:
+		return nil, refused
+	case len(missing) > 0:
+		return nil, fmt.Errorf("%w: waiting for %d peers, have %d; no answer from %s",
+			errWaiting, len(ids)+len(missing), len(ids), strings.Join(missing, ", "))
+	}
+	return ids, nil
+}

@@ -1,0 +1,68 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ipfs/kubo/core"
+	"github.com/ipfs/kubo/core/node/libp2p"
+	"github.com/ipfs/kubo/repo"
+
+	kuboconfig "github.com/ipfs/kubo/config"
+)
+
+// openNode starts the embedded node online on the repository, which it owns from then on. The node must outlive the
+// requests it serves: ctx must not be the one that a signal cancels, or the node would stop in the middle of a drain.
+func openNode(ctx context.Context, r repo.Repo, closeTimeout time.Duration) (*core.IpfsNode, error) {
+	conf, err := r.Config()
+	if err != nil {
+		return nil, fmt.Errorf("read IPFS configuration: %w", err)
+	}
+	routing, err := routingOption(conf)
+	if err != nil {
+		return nil, err
+	}
+	node, err := core.NewNode(ctx, &core.BuildCfg{
+		Repo:      r,
+		Online:    true,
+		Permanent: true,
+		Routing:   routing,
+		ExtraOpts: map[string]bool{
+			"pubsub": conf.Pubsub.Enabled.WithDefault(false),
+			"ipnsps": conf.Ipns.UsePubsub.WithDefault(false),
+		},
+		ShutdownTimeout: closeTimeout,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start IPFS node: %w", err)
+	}
+	node.IsDaemon = true
+	return node, nil
+}
+
+// routingOption maps kubo's Routing.Type as kubo's daemon command does; see docs/config.md of kubo.
+func routingOption(conf *kuboconfig.Config) (libp2p.RoutingOption, error) {
+	switch kind := conf.Routing.Type.WithDefault(kuboconfig.DefaultRoutingType); kind {
+	case "auto", "default", "":
+		return libp2p.ConstructDefaultRouting(conf, libp2p.DHTOption), nil
+	case "autoclient":
+		return libp2p.ConstructDefaultRouting(conf, libp2p.DHTClientOption), nil
+	case "dhtclient":
+		return libp2p.DHTClientOption, nil
+	case "dht":
+		return libp2p.DHTOption, nil
+	case "dhtserver":
+		return libp2p.DHTServerOption, nil
+	case "none":
+		return libp2p.NilRouterOption, nil
+	case "delegated":
+		return libp2p.ConstructDelegatedOnlyRouting(conf), nil
+	case "custom":
+		return libp2p.ConstructDelegatedRouting(conf.Routing.Routers, conf.Routing.Methods, conf.Identity.PeerID,
+			conf.Addresses, conf.Identity.PrivKey,
+			conf.HTTPRetrieval.Enabled.WithDefault(kuboconfig.DefaultHTTPRetrievalEnabled)), nil
+	default:
+		return nil, fmt.Errorf("ipfs.Routing.Type: %q is not a kind of routing that kubo knows", kind)
+	}
+}

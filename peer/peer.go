@@ -1,0 +1,250 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
+	clusterconfig "github.com/ipfs-cluster/ipfs-cluster/config"
+	"github.com/ipfs/kubo/core"
+	rpc "github.com/libp2p/go-libp2p-gorpc"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/metrics"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
+
+	kuboconfig "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/consensus"
+)
+
+// Options configure a peer. The zero value of a field means its default where one is named.
+type Options struct {
+	Dir      string   // data directory, created when absent
+	Name     string   // human-readable name, shown in status
+	Listen   string   // host:port of the private network
+	Announce []string // host:port under which others reach it; default: the listen addresses
+	Secret   []byte   // 32 bytes shared by all peers; nil: kept in the data directory, made on first start
+	Peers    []string // host:port of every first member, this one may be among them; empty: a cluster of one
+
+	ReplicationMin int               // least number of holders of a pin; -1: every peer
+	ReplicationMax int               // greatest number of holders of a pin; -1: every peer
+	AckReplicas    int               // how many holders an acknowledged pin has
+	AckTimeout     time.Duration     // how long those may make no progress before the request fails
+	Heartbeat      time.Duration     // raft heartbeat and election time-out
+	PinWorkers     int               // pins that are fetched at the same time
+	Tags           map[string]string // for placing pins, for example the zone
+
+	Public        bool                           // the node joins the public IPFS network
+	ConfigureIPFS func(*kuboconfig.Config) error // applied to the node's default configuration at every start
+	CloseTimeout  time.Duration                  // bound on closing the embedded node
+	Version       string                         // of this program
+	Logger        *slog.Logger
+}
+
+// Peer is one running cluster peer. Its methods may be called from any goroutine.
+type Peer struct {
+	opts   Options
+	logger *slog.Logger
+
+	dir        *dataDir
+	identity   *clusterconfig.Identity
+	node       *core.IpfsNode
+	host       host.Host
+	bandwidth  *metrics.BandwidthCounter
+	consensus  *consensus.Consensus
+	pins       *localPins
+	reconciler *reconciler
+	service    *PeerService
+	client     *rpc.Client
+	clusterAPI *clientHolder
+	monitor    Monitor
+	cluster    *ipfscluster.Cluster
+	mesh       *mesh
+
+	waitingMu sync.Mutex
+	waiting   error // why this peer is in no cluster yet
+
+	closers   []closer // in the order of opening
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// closer gives one part back; name says which when that fails.
+type closer struct {
+	name  string
+	close func() error
+}
+
+// Open starts a peer on its data directory. It holds the directory's lock, listens for other peers and serves what it
+// has; Serve makes it take part. ctx only carries values: cancelling it does not stop the peer, Close does.
+func Open(ctx context.Context, o Options) (_ *Peer, err error) {
+	if err := prepareProcess(); err != nil {
+		return nil, err
+	}
+	p := &Peer{opts: o, logger: o.Logger}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Close())
+		}
+	}()
+	ctx = context.WithoutCancel(ctx)
+	for _, open := range []func(context.Context) error{
+		p.openDir, p.openNode, p.openHost, p.openConsensus, p.openReconciler, p.openCluster, p.openMesh,
+	} {
+		if err := open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *Peer) onClose(name string, f func() error) {
+	p.closers = append(p.closers, closer{name, f})
+}
+
+func (p *Peer) openDir(context.Context) (err error) {
+	if p.dir, err = openDataDir(p.opts.Dir); err != nil {
+		return err
+	}
+	p.onClose("data directory", p.dir.Close)
+	if p.identity, err = p.dir.loadIdentity(); err != nil {
+		return err
+	}
+	secret, generated, err := p.dir.loadSecret(p.opts.Secret)
+	if generated {
+		p.logger.Info("made a cluster secret; peers that shall join this one need the same", "file", p.dir.secret())
+	}
+	p.opts.Secret = secret
+	return err
+}
+
+func (p *Peer) openNode(ctx context.Context) error {
+	repo, err := openRepo(p.dir.ipfs(), p.opts.Public, p.opts.ConfigureIPFS)
+	if err != nil {
+		return err
+	}
+	p.onClose("IPFS repository", repo.Close) // the node closes it first; closing twice does no harm
+	p.node, err = openNode(ctx, repo, p.opts.CloseTimeout)
+	if err != nil {
+		return err
+	}
+	p.onClose("IPFS node", p.node.Close)
+	p.pins = newLocalPins(p.node)
+	return nil
+}
+
+func (p *Peer) openConsensus(context.Context) (err error) {
+	p.consensus, err = consensus.Open(consensus.Options{
+		Dir:       p.dir.cluster(),
+		Host:      p.host,
+		Logger:    p.logger,
+		Heartbeat: p.opts.Heartbeat,
+	})
+	if err != nil {
+		return fmt.Errorf("open replicated pinset: %w", err)
+	}
+	p.onClose("replicated pinset", p.consensus.Close)
+	return nil
+}
+
+func (p *Peer) openReconciler(context.Context) (err error) {
+	p.reconciler = newReconciler(p.ID(), p.opts.Name, p.consensus, p.pins, p.opts.PinWorkers, p.logger)
+	p.service = newPeerService(p.hello, p.reconciler.await)
+	p.client, err = p.service.register(p.host)
+	if err != nil {
+		return err
+	}
+	p.onClose("peer service", func() error {
+		p.host.RemoveStreamHandler(serviceProtocol)
+		p.service.close()
+		return nil
+	})
+	return nil
+}
+
+func (p *Peer) openMesh(context.Context) error {
+	p.mesh = newMesh(p.host, p.node, p.client, p.identity.PrivateKey, p.opts.Secret, p.opts.Peers, p.logger)
+	return nil
+}
+
+// Serve finds the other peers, founds or rejoins the cluster and follows its pinset until ctx ends. It returns an
+// error when the configuration makes that impossible. The peer keeps answering until Close.
+func (p *Peer) Serve(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.mesh.serve(ctx) })
+	g.Go(func() error { return p.begin(ctx) })
+	g.Go(func() error { return p.reconciler.serve(ctx) })
+	return g.Wait()
+}
+
+// Close hands over leadership, leaves the network and gives everything back, in the reverse order of opening. It may
+// be called twice; Serve must have returned before.
+func (p *Peer) Close() error {
+	p.closeOnce.Do(func() {
+		var errs []error
+		for i := len(p.closers) - 1; i >= 0; i-- {
+			if err := p.closers[i].close(); err != nil {
+				errs = append(errs, fmt.Errorf("close %s: %w", p.closers[i].name, err))
+			}
+		}
+		p.closeErr = errors.Join(errs...)
+	})
+	return p.closeErr
+}
+
+// ID is the peer's identity in the cluster; the embedded node has another one.
+func (p *Peer) ID() peer.ID { return p.host.ID() }
+
+// Node is the embedded IPFS node, with its own local pins. It belongs to the peer.
+func (p *Peer) Node() *core.IpfsNode { return p.node }
+
+// Cluster is the orchestrator's Go API. It belongs to the peer.
+func (p *Peer) Cluster() *ipfscluster.Cluster { return p.cluster }
+
+// RPC returns the client for the orchestrator's components.
+func (p *Peer) RPC() *rpc.Client { return p.clusterAPI.get() }
+
+// Consensus describes this peer's part in the consensus.
+func (p *Peer) Consensus() consensus.Status { return p.consensus.Status() }
+
+// readyLag is how long ago the leader may have been heard from for this peer to count as ready.
+func (p *Peer) readyLag() time.Duration { return 3 * p.opts.Heartbeat }
+
+// Ready returns nil when this peer is a caught-up member of a cluster that has a leader, else the reason why not.
+func (p *Peer) Ready() error {
+	p.waitingMu.Lock()
+	waiting := p.waiting
+	p.waitingMu.Unlock()
+	status := p.consensus.Status()
+	select {
+	case <-p.consensus.Ready(context.Background()):
+	default:
+		if waiting != nil {
+			return waiting
+		}
+		return errors.New("catching up with the cluster")
+	}
+	switch {
+	case status.Leader == "":
+		return errors.New("the cluster has no leader")
+	case status.LastContact > p.readyLag():
+		return fmt.Errorf("no word from the leader for %s", status.LastContact.Round(time.Millisecond))
+	}
+	return nil
+}
+
+func (p *Peer) hello(ctx context.Context) Hello {
+	members, _ := p.consensus.Peers(ctx) // none yet: nothing to tell
+	return Hello{
+		Name: p.opts.Name, Version: p.opts.Version, Node: p.node.Identity, NodeAddrs: nodeAddrs(p.node),
+		HasState: p.consensus.HasState(), Members: members,
+	}
+}
+
+// Monitor shows what the peers last published about themselves.
+func (p *Peer) Monitor() Monitor { return p.monitor }

@@ -1,0 +1,126 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
+	"github.com/ipfs/boxo/ipld/merkledag"
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/consensus"
+)
+
+// State returns the pinset as of now: it holds everything that was acknowledged anywhere before the call.
+func (p *Peer) State(ctx context.Context) (state.ReadOnly, error) {
+	return p.consensus.State(ctx)
+}
+
+// Pin makes sure that this peer's node has the blocks (unless fetch is false because the caller has just stored them),
+// pins them there and commits the pin to the whole cluster. Options that an existing pin of the same CID has are kept,
+// except its name, its mode and its expiry. The returned function waits for the holders that an acknowledgement
+// promises; see awaitHolders.
+//
+// The caller must hold the node's pin lock during Pin, so that no block is collected before the pin protects it, and
+// must not hold it while it waits. When the commit fails or is cancelled, the local pin is taken back.
+func (p *Peer) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string, fetch bool) (await func(context.Context) error, err error) {
+	pin, err := p.draft(ctx, c, mode, name)
+	if err != nil {
+		return nil, err
+	}
+	if fetch {
+		if err := p.fetchMissing(ctx, pin); err != nil {
+			return nil, err
+		}
+	}
+	defer p.pins.lock(c)() // nobody takes the local pin away before the commit
+	if err := p.pins.pin(ctx, pin); err != nil {
+		return nil, err
+	}
+	committed, err := p.cluster.Pin(ctx, pin.Cid, pin.PinOptions)
+	if err != nil {
+		p.reconciler.enqueue(c, true)
+		return nil, fmt.Errorf("commit pin of %s: %w", c, err)
+	}
+	return p.awaitHolders(committed, p.consensus.Applied()), nil
+}
+
+func (p *Peer) fetchMissing(ctx context.Context, pin api.Pin) error {
+	if held, err := p.pins.has(ctx, pin); held || err != nil {
+		return err
+	}
+	return p.pins.fetch(ctx, pin, new(merkledag.ProgressTracker))
+}
+
+// draft is the pin as it shall become.
+func (p *Peer) draft(ctx context.Context, c cid.Cid, mode api.PinMode, name string) (api.Pin, error) {
+	st, err := p.State(ctx)
+	if err != nil {
+		return api.Pin{}, err
+	}
+	var opts api.PinOptions
+	switch old, err := st.Get(ctx, api.NewCid(c)); {
+	case err == nil:
+		opts = old.PinOptions
+	case !errors.Is(err, state.ErrNotFound):
+		return api.Pin{}, fmt.Errorf("read pin of %s: %w", c, err)
+	}
+	opts.Name, opts.Mode = name, mode
+	opts.ExpireAt = time.Time{}
+	opts.PinUpdate = api.CidUndef
+	if p.opts.ReplicationMax > 0 && len(opts.UserAllocations) == 0 {
+		opts.UserAllocations = []peer.ID{p.ID()} // the blocks are here already
+	}
+	return api.PinWithOpts(api.NewCid(c), opts), nil
+}
+
+// Unpin commits the removal of a pin; the error is state.ErrNotFound when there is none. The holders drop their local
+// pins in the background.
+func (p *Peer) Unpin(ctx context.Context, c cid.Cid) error {
+	done, err := p.consensus.Commit(ctx, consensus.UnpinOp(api.NewCid(c)))
+	if err == nil {
+		err = errors.Join(done.Errs...)
+	}
+	if err != nil {
+		return fmt.Errorf("commit unpin of %s: %w", c, err)
+	}
+	return nil
+}
+
+// Update pins to with all the options of from, whose pin it removes if unpin is set; both happen in one log entry. What
+// is said of Pin holds here too.
+func (p *Peer) Update(ctx context.Context, from, to cid.Cid, unpin bool) (await func(context.Context) error, err error) {
+	st, err := p.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pin, err := st.Get(ctx, api.NewCid(from))
+	if err != nil {
+		return nil, fmt.Errorf("read pin of %s: %w", from, err)
+	}
+	pin.Cid, pin.PinUpdate, pin.Timestamp = api.NewCid(to), api.NewCid(from), time.Now()
+	if err := p.fetchMissing(ctx, pin); err != nil {
+		return nil, err
+	}
+	defer p.pins.lock(to)()
+	if err := p.pins.pin(ctx, pin); err != nil {
+		return nil, err
+	}
+	ops := []consensus.Op{consensus.PinOp(pin)}
+	if unpin {
+		ops = append(ops, consensus.UnpinOp(api.NewCid(from)))
+	}
+	done, err := p.consensus.Commit(ctx, ops...)
+	if err == nil {
+		err = errors.Join(done.Errs...)
+	}
+	p.reconciler.enqueue(to, true) // it may be allocated elsewhere
+	if err != nil {
+		return nil, fmt.Errorf("commit update of pin %s to %s: %w", from, to, err)
+	}
+	return p.awaitHolders(pin, done.Index), nil
+}

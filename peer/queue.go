@@ -1,0 +1,142 @@
+package peer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ipfs/go-cid"
+)
+
+// queue hands out CIDs to reconcile. A CID is in it at most once and is never handed to two workers at a time; added
+// again while a worker has it, it comes round once more. Fresh changes go before those found by a scan.
+type queue struct {
+	mu      sync.Mutex
+	fresh   []cid.Cid
+	scanned []cid.Cid
+	entries map[cid.Cid]queueEntry
+	timers  map[cid.Cid]*time.Timer
+	wake    chan struct{} // holds a token while there may be something to take
+	closed  bool
+}
+
+type queueEntry struct {
+	taken bool // a worker has it
+	again bool // added meanwhile
+}
+
+func newQueue() *queue {
+	return &queue{
+		entries: make(map[cid.Cid]queueEntry),
+		timers:  make(map[cid.Cid]*time.Timer),
+		wake:    make(chan struct{}, 1),
+	}
+}
+
+// add queues c. Fresh ones overtake those that a scan found.
+func (q *queue) add(c cid.Cid, fresh bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.push(c, fresh)
+}
+
+func (q *queue) push(c cid.Cid, fresh bool) {
+	if q.closed {
+		return
+	}
+	if t, ok := q.timers[c]; ok {
+		t.Stop()
+		delete(q.timers, c)
+	}
+	if e, ok := q.entries[c]; ok {
+		e.again = e.taken
+		q.entries[c] = e
+		return
+	}
+	q.entries[c] = queueEntry{}
+	if fresh {
+		q.fresh = append(q.fresh, c)
+	} else {
+		q.scanned = append(q.scanned, c)
+	}
+	q.signal()
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// addAfter queues c once d has passed, unless it is queued sooner.
+func (q *queue) addAfter(c cid.Cid, d time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.timers[c] != nil {
+		return
+	}
+	q.timers[c] = time.AfterFunc(d, func() { q.add(c, false) })
+}
+
+// take waits for a CID and gives it to the caller, who must call done.
+func (q *queue) take(ctx context.Context) (cid.Cid, error) {
+	for {
+		if c, ok := q.pop(); ok {
+			return c, nil
+		}
+		select {
+		case <-ctx.Done():
+			return cid.Undef, ctx.Err()
+		case <-q.wake:
+		}
+	}
+}
+
+func (q *queue) pop() (cid.Cid, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	from := &q.fresh
+	if len(*from) == 0 {
+		from = &q.scanned
+	}
+	if len(*from) == 0 {
+		return cid.Undef, false
+	}
+	c := (*from)[0]
+	*from = (*from)[1:]
+	q.entries[c] = queueEntry{taken: true}
+	if len(q.fresh)+len(q.scanned) > 0 {
+		q.signal() // pass the token on to another worker
+	}
+	return c, true
+}
+
+// done gives c back; it is queued again if it was added meanwhile.
+func (q *queue) done(c cid.Cid) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	again := q.entries[c].again
+	delete(q.entries, c)
+	if again {
+		q.push(c, true)
+	}
+}
+
+// len counts the CIDs that wait for a worker.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.fresh) + len(q.scanned)
+}
+
+// close stops the timers; nothing is queued any more.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for _, t := range q.timers {
+		t.Stop()
+	}
+	clear(q.timers)
+}

@@ -1,0 +1,320 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
+	"github.com/ipfs/boxo/ipld/merkledag"
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/underlay/underlay/consensus"
+)
+
+// How long a failed pin waits before the next attempt: twice as long each time, within these bounds.
+const (
+	retryMin = time.Second
+	retryMax = 5 * time.Minute
+)
+
+// pinFeed is the part of consensus that the reconciler follows.
+type pinFeed interface {
+	Ready(context.Context) <-chan struct{}
+	Local() state.ReadOnly
+	Next(context.Context) (consensus.Changes, error)
+	WaitApplied(context.Context, uint64) error
+}
+
+// reconciler makes the local pins follow the pinset. It is level-triggered: it is only told which CID to look at, and
+// decides from this peer's applied state, so a missed, repeated or late hint does no harm.
+type reconciler struct {
+	id      peer.ID
+	name    string
+	feed    pinFeed
+	pins    *localPins
+	queue   *queue
+	workers int
+	logger  *slog.Logger
+
+	mu        sync.Mutex
+	unsettled map[cid.Cid]operation
+	watchers  map[cid.Cid]map[chan struct{}]struct{}
+}
+
+// operation describes a CID whose local pin is not (yet) what the pinset wants.
+type operation struct {
+	status   api.TrackerStatus
+	since    time.Time
+	attempts int
+	err      error // of the latest attempt
+	progress *merkledag.ProgressTracker
+}
+
+func newReconciler(id peer.ID, name string, feed pinFeed, pins *localPins, workers int, logger *slog.Logger) *reconciler {
+	return &reconciler{
+		id: id, name: name, feed: feed, pins: pins, workers: workers, logger: logger,
+		queue:     newQueue(),
+		unsettled: make(map[cid.Cid]operation),
+		watchers:  make(map[cid.Cid]map[chan struct{}]struct{}),
+	}
+}
+
+// serve follows the pinset until ctx ends. It starts when this peer has caught up with its cluster: acting on an old
+// state could drop what has been pinned again since.
+func (r *reconciler) serve(ctx context.Context) error {
+	defer r.queue.close()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-r.feed.Ready(ctx):
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for range r.workers {
+		g.Go(func() error { r.work(ctx); return nil })
+	}
+	g.Go(func() error { return r.follow(ctx) })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (r *reconciler) follow(ctx context.Context) error {
+	changes := consensus.Changes{All: true}
+	for {
+		if changes.All {
+			if err := r.scan(ctx); err != nil {
+				return err
+			}
+		}
+		for _, c := range changes.CIDs {
+			r.enqueue(c.Cid, true)
+		}
+		var err error
+		if changes, err = r.feed.Next(ctx); err != nil {
+			return fmt.Errorf("follow the pinset: %w", err)
+		}
+	}
+}
+
+// scan compares the whole pinset with all local pins and queues what differs.
+func (r *reconciler) scan(ctx context.Context) error {
+	local := r.feed.Local()
+	err := listPins(ctx, local, func(pin api.Pin) error {
+		held, err := r.pins.has(ctx, pin)
+		if err == nil && held != r.wants(pin) {
+			r.enqueue(pin.Cid.Cid, false)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("compare pinset with local pins: %w", err)
+	}
+	err = r.pins.each(ctx, func(c cid.Cid, _ api.IPFSPinStatus) error {
+		known, err := local.Has(ctx, api.NewCid(c))
+		if err == nil && !known {
+			r.enqueue(c, false)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("compare local pins with pinset: %w", err)
+	}
+	return nil
+}
+
+// listPins calls f for every pin of the state, streaming.
+func listPins(ctx context.Context, st state.ReadOnly, f func(api.Pin) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	out := make(chan api.Pin, 64)
+	g.Go(func() error { return st.List(ctx, out) })
+	g.Go(func() error {
+		for pin := range out {
+			if err := f(pin); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// wants tells whether the pin belongs on this peer's node. Meta pins only describe others.
+func (r *reconciler) wants(pin api.Pin) bool {
+	return pin.Type != api.MetaType && !pin.IsRemotePin(r.id)
+}
+
+// wanted reads the pin of c from the applied state.
+func (r *reconciler) wanted(ctx context.Context, c cid.Cid) (pin api.Pin, wanted bool, err error) {
+	pin, err = r.feed.Local().Get(ctx, api.NewCid(c))
+	if errors.Is(err, state.ErrNotFound) {
+		return api.Pin{Cid: api.NewCid(c)}, false, nil
+	}
+	if err != nil {
+		return pin, false, fmt.Errorf("read pin %s: %w", c, err)
+	}
+	return pin, r.wants(pin), nil
+}
+
+func (r *reconciler) enqueue(c cid.Cid, fresh bool) {
+	r.mark(c, api.TrackerStatusPinQueued)
+	r.queue.add(c, fresh)
+}
+
+func (r *reconciler) work(ctx context.Context) {
+	for {
+		c, err := r.queue.take(ctx)
+		if err != nil {
+			return
+		}
+		err = r.reconcile(ctx, c)
+		if ctx.Err() != nil {
+			r.queue.done(c)
+			return
+		}
+		r.settle(c, err)
+		r.queue.done(c)
+	}
+}
+
+// reconcile makes the local pin of c what the pinset wants.
+func (r *reconciler) reconcile(ctx context.Context, c cid.Cid) error {
+	pin, wanted, err := r.wanted(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer r.pins.node.Blockstore.PinLock(ctx).Unlock(ctx)
+	if wanted {
+		progress := r.mark(c, api.TrackerStatusPinning)
+		held, err := r.pins.has(ctx, pin)
+		if err != nil {
+			return err
+		}
+		if !held {
+			if err := r.pins.fetch(ctx, pin, progress); err != nil {
+				return err
+			}
+		}
+	}
+	defer r.pins.lock(c)()
+	pin, wanted, err = r.wanted(ctx, c) // it may have changed during the fetch
+	if err != nil {
+		return err
+	}
+	if wanted {
+		return r.pins.pin(ctx, pin)
+	}
+	r.mark(c, api.TrackerStatusUnpinning)
+	return r.pins.unpin(ctx, c)
+}
+
+// mark notes what is being done about c from now on, and returns where to count its blocks.
+func (r *reconciler) mark(c cid.Cid, status api.TrackerStatus) *merkledag.ProgressTracker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	op := r.unsettled[c]
+	op.status, op.since, op.progress = status, time.Now(), new(merkledag.ProgressTracker)
+	r.unsettled[c] = op
+	return op.progress
+}
+
+// settle notes how an attempt ended, wakes those who wait for it, and plans the next attempt after a failure.
+func (r *reconciler) settle(c cid.Cid, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for watcher := range r.watchers[c] {
+		select {
+		case watcher <- struct{}{}:
+		default:
+		}
+	}
+	if err == nil {
+		delete(r.unsettled, c)
+		return
+	}
+	op := r.unsettled[c]
+	failed := api.TrackerStatusPinError
+	if op.status == api.TrackerStatusUnpinning {
+		failed = api.TrackerStatusUnpinError
+	}
+	r.unsettled[c] = operation{status: failed, since: time.Now(), attempts: op.attempts + 1, err: err}
+	wait := min(retryMin<<min(op.attempts, 20), retryMax)
+	r.logger.Warn("pin is not as the pinset wants it; will retry", "cid", c, "attempt", op.attempts+1, "retry_in", wait, "error", err)
+	r.queue.addAfter(c, wait)
+}
+
+// await waits until the state has applied the request's index and this node holds the pin, until the pinset no longer
+// wants it here, or until the request's time is over.
+func (r *reconciler) await(ctx context.Context, req AwaitRequest) (AwaitReply, error) {
+	timer := time.NewTimer(req.Timeout)
+	defer timer.Stop()
+	if err := r.feed.WaitApplied(ctx, req.Index); err != nil {
+		return AwaitReply{}, err
+	}
+	c := req.Cid.Cid
+	changed, stop := r.watch(c)
+	defer stop()
+	for {
+		pin, wanted, err := r.wanted(ctx, c)
+		if err != nil || !wanted {
+			return AwaitReply{Gone: !wanted}, err
+		}
+		if held, err := r.pins.has(ctx, pin); err != nil || held {
+			return AwaitReply{Held: held}, err
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return r.progress(c), nil
+		case <-ctx.Done():
+			return AwaitReply{}, ctx.Err()
+		}
+	}
+}
+
+// progress tells how far the work on c is.
+func (r *reconciler) progress(c cid.Cid) AwaitReply {
+	op, _ := r.operation(c)
+	var reply AwaitReply
+	if op.progress != nil {
+		reply.Blocks = op.progress.Value()
+	}
+	if op.err != nil {
+		reply.Error = op.err.Error()
+	}
+	return reply
+}
+
+// watch returns a channel that gets a token whenever an attempt at c has ended.
+func (r *reconciler) watch(c cid.Cid) (changed <-chan struct{}, stop func()) {
+	ch := make(chan struct{}, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.watchers[c] == nil {
+		r.watchers[c] = make(map[chan struct{}]struct{})
+	}
+	r.watchers[c][ch] = struct{}{}
+	return ch, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.watchers[c], ch)
+		if len(r.watchers[c]) == 0 {
+			delete(r.watchers, c)
+		}
+	}
+}
+
+func (r *reconciler) operation(c cid.Cid) (operation, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	op, ok := r.unsettled[c]
+	return op, ok
+}

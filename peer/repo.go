@@ -1,0 +1,148 @@
+package peer
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	serialize "github.com/ipfs/kubo/config/serialize"
+	"github.com/ipfs/kubo/core/coreiface/options"
+	"github.com/ipfs/kubo/repo"
+	"github.com/ipfs/kubo/repo/fsrepo"
+	"golang.org/x/sys/unix"
+
+	kuboconfig "github.com/ipfs/kubo/config"
+)
+
+// openRepo opens the IPFS repository in dir, creating it on first use. The node's identity is the one thing that
+// lives on from start to start in kubo's own config file; every other setting is our default with configure applied.
+func openRepo(dir string, public bool, configure func(*kuboconfig.Config) error) (repo.Repo, error) {
+	file := filepath.Join(dir, kuboconfig.DefaultConfigFile)
+	exists := fsrepo.IsInitialized(dir)
+	identity, err := nodeIdentity(file, exists)
+	if err != nil {
+		return nil, err
+	}
+	conf, err := nodeConfig(identity, public)
+	if err != nil {
+		return nil, err
+	}
+	if conf.Datastore.StorageMax, err = volumeSize(filepath.Dir(dir)); err != nil {
+		return nil, err
+	}
+	if configure != nil {
+		if err := configure(conf); err != nil {
+			return nil, fmt.Errorf("apply the ipfs settings: %w", err)
+		}
+	}
+	if exists {
+		err = writeNodeConfig(file, conf)
+	} else {
+		err = fsrepo.Init(dir, conf)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare IPFS repository %s: %w", dir, err)
+	}
+	r, err := fsrepo.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open IPFS repository %s: %w", dir, err)
+	}
+	return r, nil
+}
+
+func nodeIdentity(file string, exists bool) (kuboconfig.Identity, error) {
+	if !exists {
+		identity, err := kuboconfig.CreateIdentity(io.Discard, []options.KeyGenerateOption{options.Key.Type(options.Ed25519Key)})
+		if err != nil {
+			return identity, fmt.Errorf("make IPFS identity: %w", err)
+		}
+		return identity, nil
+	}
+	old, err := serialize.Load(file)
+	if err != nil {
+		return kuboconfig.Identity{}, fmt.Errorf("read IPFS identity from %s: %w", file, err)
+	}
+	return old.Identity, nil
+}
+
+// writeNodeConfig leaves an unchanged file alone, so that a peer starts on a full or read-only disk.
+func writeNodeConfig(file string, conf *kuboconfig.Config) error {
+	old, err := serialize.Load(file)
+	if err != nil {
+		return err
+	}
+	was, err := kuboconfig.Marshal(old)
+	if err != nil {
+		return err
+	}
+	is, err := kuboconfig.Marshal(conf)
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(was, is) {
+		return nil
+	}
+	return serialize.WriteConfigFile(file, conf)
+}
+
+// nodeConfig is the node's configuration before the user's settings.
+func nodeConfig(identity kuboconfig.Identity, public bool) (*kuboconfig.Config, error) {
+	conf, err := kuboconfig.InitWithIdentity(identity)
+	if err != nil {
+		return nil, fmt.Errorf("make IPFS configuration: %w", err)
+	}
+	conf.Datastore.Spec = datastoreSpec()
+	conf.Addresses.API = nil // served by package proxy
+	conf.Addresses.Gateway = nil
+	conf.Discovery.MDNS.Enabled = false // peers find each other through the cluster
+	if !public {
+		leavePublicNetwork(conf)
+	}
+	return conf, nil
+}
+
+// volumeSize returns the size of the file system that holds path, in the form of kubo's StorageMax: the node may use
+// all of it, where kubo's own default would stop the allocator from placing pins here beyond 10 GB.
+func volumeSize(path string) (string, error) {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(path, &disk); err != nil {
+		return "", fmt.Errorf("measure the file system of %s: %w", path, err)
+	}
+	return fmt.Sprintf("%dB", disk.Blocks*uint64(disk.Bsize)), nil
+}
+
+// datastoreSpec keeps blocks in flatfs, one synced file each, and everything else in Pebble. Kubo's own default does
+// not sync blocks; ours must, because an acknowledged pin promises that its blocks are on disk.
+func datastoreSpec() map[string]any {
+	return map[string]any{
+		"type": "mount",
+		"mounts": []any{
+			map[string]any{
+				"mountpoint": "/blocks", "type": "flatfs", "prefix": "flatfs.datastore",
+				"path": "blocks", "sync": true, "shardFunc": "/repo/flatfs/shard/v1/next-to-last/2",
+			},
+			map[string]any{
+				"mountpoint": "/", "type": "pebbleds", "prefix": "pebble.datastore", "path": "datastore",
+			},
+		},
+	}
+}
+
+// leavePublicNetwork switches off everything by which a node finds or serves strangers.
+func leavePublicNetwork(conf *kuboconfig.Config) {
+	conf.Bootstrap = []string{}
+	conf.DNS.Resolvers = map[string]string{}
+	conf.Routing.Type = kuboconfig.NewOptionalString("none")
+	conf.Routing.DelegatedRouters = []string{}
+	conf.Ipns.DelegatedPublishers = []string{}
+	conf.AutoConf.Enabled = kuboconfig.False
+	conf.AutoTLS.Enabled = kuboconfig.False
+	conf.AutoNAT.ServiceMode = kuboconfig.AutoNATServiceDisabled
+	conf.Provide.Enabled = kuboconfig.False
+	conf.HTTPRetrieval.Enabled = kuboconfig.False
+	conf.Swarm.DisableNatPortMap = true
+	conf.Swarm.RelayClient.Enabled = kuboconfig.False
+	conf.Swarm.RelayService.Enabled = kuboconfig.False
+	conf.Swarm.EnableHolePunching = kuboconfig.False
+}

@@ -1,0 +1,106 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	rpc "github.com/libp2p/go-libp2p-gorpc"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// serviceProtocol carries the calls between peers that the orchestrator does not know: greeting, and waiting for a pin.
+const serviceProtocol = "/underlay/peer/1"
+
+// ErrClosed reports a call to a peer that is closing.
+var ErrClosed = errors.New("the peer is closing")
+
+// Hello is what peers tell each other when they connect.
+type Hello struct {
+	Name      string
+	Version   string
+	Node      peer.ID         // identity of the embedded node
+	NodeAddrs []api.Multiaddr // where that node listens
+	HasState  bool            // it belongs, or once belonged, to a cluster
+	Members   []peer.ID       // that cluster's members, as far as it knows
+}
+
+// AwaitRequest asks a peer to answer once it holds a pin, or how far it is.
+type AwaitRequest struct {
+	Cid     api.Cid
+	Index   uint64        // of the log entry that made the pin, or a later one
+	Timeout time.Duration // after which the peer answers in any case
+}
+
+// AwaitReply says how the wait ended. With neither Held nor Gone set, the peer is still at it.
+type AwaitReply struct {
+	Held   bool   // the peer has the pin's blocks and pins them
+	Gone   bool   // the pinset no longer wants the pin on that peer
+	Blocks int    // how many blocks it has fetched or checked so far
+	Error  string // what the latest attempt failed with
+}
+
+// PeerService is what a peer answers to the others. Exported only because the RPC library wants it so.
+type PeerService struct {
+	hello func(context.Context) Hello
+	await func(context.Context, AwaitRequest) (AwaitReply, error)
+
+	ending  context.Context // ends the calls that run when the service closes
+	end     context.CancelFunc
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+func newPeerService(hello func(context.Context) Hello, await func(context.Context, AwaitRequest) (AwaitReply, error)) *PeerService {
+	s := &PeerService{hello: hello, await: await}
+	s.ending, s.end = context.WithCancel(context.Background())
+	return s
+}
+
+// Hello describes this peer.
+func (s *PeerService) Hello(ctx context.Context, _ struct{}, out *Hello) error {
+	return s.run(ctx, func(ctx context.Context) error { *out = s.hello(ctx); return nil })
+}
+
+// Await waits as the request asks.
+func (s *PeerService) Await(ctx context.Context, in AwaitRequest, out *AwaitReply) error {
+	return s.run(ctx, func(ctx context.Context) (err error) { *out, err = s.await(ctx, in); return err })
+}
+
+func (s *PeerService) run(ctx context.Context, f func(context.Context) error) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.running.Add(1)
+	s.mu.Unlock()
+	defer s.running.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ending, cancel)()
+	return f(ctx)
+}
+
+// close refuses further calls, ends those that run and waits for them.
+func (s *PeerService) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end()
+	s.running.Wait()
+}
+
+// register serves s on the host and returns a client for the same service of other peers (and of this one).
+func (s *PeerService) register(h host.Host) (*rpc.Client, error) {
+	server := rpc.NewServer(h, serviceProtocol)
+	if err := server.RegisterName("Peer", s); err != nil {
+		return nil, fmt.Errorf("register peer service: %w", err)
+	}
+	return rpc.NewClientWithServer(h, serviceProtocol, server), nil
+}

@@ -1,0 +1,155 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
+	rpc "github.com/libp2p/go-libp2p-gorpc"
+)
+
+// tracker shows the reconciler to the orchestrator as its pin tracker. Tracking is only a hint to look at a CID.
+type tracker struct{ *reconciler }
+
+var (
+	_ ipfscluster.PinTracker = tracker{}
+
+	errUnexpectedlyUnpinned = errors.New("the node does not pin this, but the pinset wants it to")
+)
+
+// SetClient implements ipfscluster.Component; the reconciler calls nobody.
+func (tracker) SetClient(*rpc.Client) {}
+
+// Shutdown implements ipfscluster.Component; the reconciler stops with the context of its serve.
+func (tracker) Shutdown(context.Context) error { return nil }
+
+// Track queues a CID to be looked at.
+func (t tracker) Track(_ context.Context, pin api.Pin) error {
+	t.enqueue(pin.Cid.Cid, true)
+	return nil
+}
+
+// Untrack queues a CID to be looked at.
+func (t tracker) Untrack(_ context.Context, c api.Cid) error {
+	t.enqueue(c.Cid, true)
+	return nil
+}
+
+// Status tells how this peer stands with c: from the operation under way, else from the pinset and the local pin.
+func (t tracker) Status(ctx context.Context, c api.Cid) api.PinInfo {
+	pin, err := t.feed.Local().Get(ctx, c)
+	switch {
+	case errors.Is(err, state.ErrNotFound):
+		info := t.info(api.PinCid(c), api.TrackerStatusUnpinned, nil)
+		if op, ok := t.operation(c.Cid); ok && op.status != api.TrackerStatusPinQueued {
+			t.describe(&info, op)
+		}
+		return info
+	case err != nil:
+		return t.info(api.PinCid(c), api.TrackerStatusClusterError, err)
+	}
+	return t.pinStatus(ctx, pin)
+}
+
+// pinStatus tells how this peer stands with a pin of the pinset.
+func (t tracker) pinStatus(ctx context.Context, pin api.Pin) api.PinInfo {
+	switch {
+	case pin.Type == api.MetaType:
+		return t.info(pin, api.TrackerStatusSharded, nil)
+	case pin.IsRemotePin(t.id):
+		return t.info(pin, api.TrackerStatusRemote, nil)
+	}
+	held, err := t.pins.has(ctx, pin)
+	switch op, busy := t.operation(pin.Cid.Cid); {
+	case err != nil:
+		return t.info(pin, api.TrackerStatusClusterError, err)
+	case held:
+		return t.info(pin, api.TrackerStatusPinned, nil)
+	case busy:
+		info := t.info(pin, op.status, nil)
+		t.describe(&info, op)
+		return info
+	default:
+		return t.info(pin, api.TrackerStatusUnexpectedlyUnpinned, errUnexpectedlyUnpinned)
+	}
+}
+
+func (t tracker) describe(info *api.PinInfo, op operation) {
+	info.Status, info.TS, info.AttemptCount = op.status, op.since, op.attempts
+	if op.err != nil {
+		info.Error = op.err.Error()
+	}
+}
+
+func (t tracker) info(pin api.Pin, status api.TrackerStatus, err error) api.PinInfo {
+	info := api.PinInfo{
+		Cid: pin.Cid, Name: pin.Name, Peer: t.id, Allocations: pin.Allocations,
+		Origins: pin.Origins, Created: pin.Timestamp, Metadata: pin.Metadata,
+		PinInfoShort: api.PinInfoShort{
+			PeerName: t.name, IPFS: t.pins.node.Identity, IPFSAddresses: nodeAddrs(t.pins.node),
+			Status: status, TS: pin.Timestamp,
+		},
+	}
+	if err != nil {
+		info.Error = err.Error()
+	}
+	if info.TS.IsZero() {
+		info.TS = time.Now()
+	}
+	return info
+}
+
+// StatusAll streams the status of every pin of the pinset that the filter matches, and closes out.
+func (t tracker) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.PinInfo) error {
+	defer close(out)
+	return listPins(ctx, t.feed.Local(), func(pin api.Pin) error {
+		info := t.pinStatus(ctx, pin)
+		if !filter.Match(info.Status) {
+			return nil
+		}
+		return send(ctx, out, info)
+	})
+}
+
+// RecoverAll queues every pin in error, streams the status of those, and closes out.
+func (t tracker) RecoverAll(ctx context.Context, out chan<- api.PinInfo) error {
+	defer close(out)
+	return listPins(ctx, t.feed.Local(), func(pin api.Pin) error {
+		info := t.pinStatus(ctx, pin)
+		if !recoverable(info.Status) {
+			return nil
+		}
+		t.enqueue(pin.Cid.Cid, true)
+		return send(ctx, out, t.pinStatus(ctx, pin))
+	})
+}
+
+// Recover queues c if it is in error, and returns its status.
+func (t tracker) Recover(ctx context.Context, c api.Cid) (api.PinInfo, error) {
+	info := t.Status(ctx, c)
+	if recoverable(info.Status) {
+		t.enqueue(c.Cid, true)
+		info = t.Status(ctx, c)
+	}
+	return info, nil
+}
+
+func recoverable(s api.TrackerStatus) bool {
+	const errored = api.TrackerStatusPinError | api.TrackerStatusUnpinError | api.TrackerStatusUnexpectedlyUnpinned
+	return s&errored != 0
+}
+
+// PinQueueSize counts the CIDs that wait for a worker.
+func (t tracker) PinQueueSize(context.Context) (int64, error) { return int64(t.queue.len()), nil }
+
+func send[T any](ctx context.Context, out chan<- T, v T) error {
+	select {
+	case out <- v:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

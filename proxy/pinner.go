@@ -1,0 +1,150 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
+	pin "github.com/ipfs/boxo/pinning/pinner"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+)
+
+// Pinset is what the pinner needs of the peer. Pin and Update are called with the node's pin lock held; the function
+// that they return waits until enough peers hold the pin, and is called without it.
+type Pinset interface {
+	// State returns the pinset with everything that was acknowledged anywhere before the call.
+	State(ctx context.Context) (state.ReadOnly, error)
+	// Pin commits a pin; fetch tells whether blocks may be missing on this node.
+	Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string, fetch bool) (await func(context.Context) error, err error)
+	// Update moves a pin from one CID to another in one step, or copies it.
+	Update(ctx context.Context, from, to cid.Cid, unpin bool) (await func(context.Context) error, err error)
+	// Unpin commits the removal of a pin; state.ErrNotFound when there is none.
+	Unpin(ctx context.Context, c cid.Cid) error
+}
+
+// clusterPinner is kubo's pinner with the replicated pinset behind it. Error texts are those of boxo's dspinner, which
+// clients of kubo know.
+type clusterPinner struct {
+	pinset Pinset
+	dag    ipld.DAGService
+}
+
+var _ pin.Pinner = (*clusterPinner)(nil)
+
+// Pin stores the node and pins it, with everything below it if recursive is set.
+func (p *clusterPinner) Pin(ctx context.Context, node ipld.Node, recursive bool, name string) error {
+	if err := p.dag.Add(ctx, node); err != nil {
+		return err
+	}
+	mode := pin.Direct
+	if recursive {
+		mode = pin.Recursive
+	}
+	return p.pin(ctx, node.Cid(), mode, name, true)
+}
+
+// PinWithMode pins blocks that are already on the node.
+func (p *clusterPinner) PinWithMode(ctx context.Context, c cid.Cid, mode pin.Mode, name string) error {
+	return p.pin(ctx, c, mode, name, false)
+}
+
+func (p *clusterPinner) pin(ctx context.Context, c cid.Cid, mode pin.Mode, name string, fetch bool) error {
+	clusterMode := api.PinModeRecursive
+	switch mode {
+	case pin.Recursive:
+	case pin.Direct:
+		clusterMode = api.PinModeDirect
+		if old, err := p.lookup(ctx, c); err != nil {
+			return err
+		} else if old == pin.Recursive {
+			return fmt.Errorf("%s already pinned recursively", c)
+		}
+	default:
+		return errors.New("unrecognized pin mode")
+	}
+	await, err := p.pinset.Pin(ctx, c, clusterMode, name, fetch)
+	if err == nil {
+		awaitLater(ctx, await)
+	}
+	return err
+}
+
+// Unpin removes a pin; without recursive only a direct one.
+func (p *clusterPinner) Unpin(ctx context.Context, c cid.Cid, recursive bool) error {
+	mode, err := p.lookup(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case mode == pin.NotPinned:
+		return pin.ErrNotPinned
+	case mode == pin.Recursive && !recursive:
+		return fmt.Errorf("%s is pinned recursively", c)
+	}
+	err = p.pinset.Unpin(ctx, c)
+	if errors.Is(err, state.ErrNotFound) { // somebody else was faster
+		return pin.ErrNotPinned
+	}
+	return err
+}
+
+// Update moves a recursive pin to another CID, keeping its name and options.
+func (p *clusterPinner) Update(ctx context.Context, from, to cid.Cid, unpin bool) error {
+	mode, err := p.lookup(ctx, from)
+	switch {
+	case err != nil:
+		return err
+	case mode != pin.Recursive:
+		return errors.New("'from' cid was not recursively pinned already")
+	case from == to:
+		return nil
+	}
+	if mode, err = p.lookup(ctx, to); err != nil {
+		return err
+	} else if mode == pin.Recursive {
+		return errors.New("'to' cid was already recursively pinned")
+	}
+	await, err := p.pinset.Update(ctx, from, to, unpin)
+	if err == nil {
+		awaitLater(ctx, await)
+	}
+	return err
+}
+
+// lookup tells how the pinset pins c itself.
+func (p *clusterPinner) lookup(ctx context.Context, c cid.Cid) (pin.Mode, error) {
+	st, err := p.pinset.State(ctx)
+	if err != nil {
+		return pin.NotPinned, err
+	}
+	found, err := get(ctx, st, c)
+	return found.Mode, err
+}
+
+// get reads the pin of c itself; its mode is NotPinned when there is none.
+func get(ctx context.Context, st state.ReadOnly, c cid.Cid) (pin.Pinned, error) {
+	found, err := st.Get(ctx, api.NewCid(c))
+	if errors.Is(err, state.ErrNotFound) {
+		return pin.Pinned{Key: c, Mode: pin.NotPinned}, nil
+	}
+	if err != nil {
+		return pin.Pinned{Key: c, Mode: pin.NotPinned}, fmt.Errorf("read pin of %s: %w", c, err)
+	}
+	return toPinned(found), nil
+}
+
+func toPinned(p api.Pin) pin.Pinned {
+	mode := pin.Recursive
+	if p.MaxDepth == 0 {
+		mode = pin.Direct
+	}
+	return pin.Pinned{Key: p.Cid.Cid, Mode: mode, Name: p.Name}
+}
+
+// Flush has nothing to do: a commit is on a majority of disks before it returns.
+func (*clusterPinner) Flush(context.Context) error { return nil }
+
+// Close has nothing to do: the pinset belongs to the peer.
+func (*clusterPinner) Close() error { return nil }

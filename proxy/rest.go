@@ -1,0 +1,163 @@
+package proxy
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gorilla/mux"
+	rpc "github.com/libp2p/go-libp2p-gorpc"
+	"github.com/rs/cors"
+
+	"github.com/underlay/underlay/consensus"
+)
+
+// RESTOptions say where the REST API finds its answers. Cluster is required.
+type RESTOptions struct {
+	Cluster Cluster
+	Monitor Monitor            // nil: /monitor/metrics answers 404
+	RPC     func() *rpc.Client // the adder's way to all peers; nil, or nil returned: /add answers 503
+
+	// Ready decides /health and nothing else: nil means ready, an error tells why not. A nil Ready is always ready.
+	Ready func() error
+	// Consensus describes this peer's part in the consensus, for /health/consensus. Nil: that answers 404.
+	Consensus func() consensus.Status
+	Logger    *slog.Logger // nil discards
+}
+
+// NewREST returns the cluster REST API as IPFS Cluster defines it, so that its command line tool and client libraries
+// work unchanged. It differs where the original blames the server for a client's fault (we answer 4xx), pins by
+// mistake after it reported a bad option, reports health while cut off, and executes writes that a browser sends
+// for another site (we answer 403). The handler starts no work that outlives a request, and has no limits on
+// sizes or times: those belong to the server around it.
+func NewREST(o RESTOptions) http.Handler {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
+	}
+	a := &rest{RESTOptions: o}
+	router := mux.NewRouter()
+	for _, r := range a.routes() {
+		router.Methods(r.method).Path(r.pattern).HandlerFunc(r.handle)
+	}
+	unrouted := a.unrouted(router)
+	router.NotFoundHandler, router.MethodNotAllowedHandler = unrouted, unrouted
+	return restCORS(a.refuseOtherSites(restSlash(router)))
+}
+
+// rest implements the routes.
+type rest struct{ RESTOptions }
+
+type restRoute struct {
+	method, pattern string
+	handle          http.HandlerFunc
+}
+
+// routes is the whole table. Order matters: the first match wins, and {hash} matches "recover".
+func (a *rest) routes() []restRoute {
+	const byPath = "/pins/{keyType:ipfs|ipns|ipld}/{path:.*}"
+	routes := []restRoute{
+		{"GET", "/id", a.id},
+		{"GET", "/version", a.version},
+		{"GET", "/peers", a.peers},
+		{"POST", "/peers", a.peerAdd},
+		{"DELETE", "/peers/{peer}", a.peerRemove},
+		{"POST", "/add", a.add},
+		{"GET", "/allocations", a.allocations},
+		{"GET", "/allocations/{hash}", a.allocation},
+		{"GET", "/pins", a.statusAll},
+		{"POST", "/pins/{hash}/recover", a.recoverOne},
+		{"POST", "/pins/recover", a.recoverAll},
+		{"GET", "/pins/{hash}", a.status},
+		{"POST", "/pins/{hash}", a.pin},
+		{"POST", byPath, a.pinPath},
+		{"DELETE", "/pins/{hash}", a.unpin},
+		{"DELETE", byPath, a.unpinPath},
+		{"POST", "/ipfs/gc", a.repoGC},
+		{"GET", "/health/graph", a.graph},
+		{"GET", "/health/alerts", a.alerts},
+		{"GET", "/health/bandwidth", a.bandwidth},
+		{"GET", "/health", a.health},
+	}
+	if a.Monitor != nil {
+		routes = append(routes,
+			restRoute{"GET", "/monitor/metrics/{name}", a.metrics},
+			restRoute{"GET", "/monitor/metrics", a.metricNames})
+	}
+	if a.Consensus != nil {
+		routes = append(routes, restRoute{"GET", "/health/consensus", a.consensus})
+	}
+	return routes
+}
+
+// unrouted answers what no route takes: 405 when the path has other methods, else 404. It looks for itself because
+// the router reports a wrong method only on some paths.
+func (a *rest) unrouted(router *mux.Router) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		allowed := restMethods(router, r)
+		if len(allowed) == 0 {
+			a.fail(w, r, withStatus(http.StatusNotFound, errors.New("not found")))
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		a.fail(w, r, withStatus(http.StatusMethodNotAllowed, errors.New("method "+r.Method+" not allowed")))
+	})
+}
+
+// restMethods lists the methods that the request's path has.
+func restMethods(router *mux.Router, r *http.Request) []string {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		probe := *r
+		probe.Method = method
+		var match mux.RouteMatch
+		if router.Match(&probe, &match) && match.Route != nil && match.MatchErr == nil {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
+}
+
+// restCORS lets pages of any site read, as IPFS Cluster does by default.
+func restCORS(next http.Handler) http.Handler {
+	return cors.New(cors.Options{
+		AllowedOrigins:   []string{"*"},
+		AllowedMethods:   []string{http.MethodGet},
+		ExposedHeaders:   []string{"Content-Type", "X-Stream-Output", "X-Chunked-Output", "X-Content-Length"},
+		AllowCredentials: true,
+	}).Handler(next)
+}
+
+// refuseOtherSites stops browsers from changing the cluster on behalf of a page of another site: CORS only hides the
+// answer from that page, it does not undo the unpin.
+func (a *rest) refuseOtherSites(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := protection.Check(r); err != nil {
+			a.fail(w, r, withStatus(http.StatusForbidden, err))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// restSlash sends paths with a slash at the end to the path without it. 307 keeps a POST a POST.
+func restSlash(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := r.URL.Path
+		if len(p) < 2 || !strings.HasSuffix(p, "/") || strings.HasPrefix(p, "//") { // "//host" would lead elsewhere
+			next.ServeHTTP(w, r)
+			return
+		}
+		to := url.URL{
+			Path:     strings.TrimSuffix(p, "/"),
+			RawPath:  strings.TrimSuffix(r.URL.EscapedPath(), "/"),
+			RawQuery: r.URL.RawQuery,
+		}
+		http.Redirect(w, r, to.String(), http.StatusTemporaryRedirect)
+	})
+}

@@ -1,0 +1,299 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+const (
+	restCid1 = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
+	restCid2 = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
+	restPid1 = "12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5"
+)
+
+func restMustCid(s string) api.Cid {
+	c, err := api.DecodeCid(s)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func restMustPeer(s string) peer.ID {
+	p, err := peer.Decode(s)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// restFake is a cluster of one peer that pins at once. The embedded interface stays nil: a method that is called but
+// not written here panics, so the tests see it.
+type restFake struct {
+	Cluster
+	mu      sync.Mutex
+	pins    map[string]api.Pin
+	calls   []string // every change that was asked for
+	fail    error    // what all fallible methods return
+	failAt  int      // streams fail after that many items
+	endless bool     // StatusAll never ends by itself
+	stopped chan struct{}
+}
+
+func newRestFake() *restFake {
+	return &restFake{pins: map[string]api.Pin{}, stopped: make(chan struct{})}
+}
+
+func (f *restFake) change(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, fmt.Sprintf(format, args...))
+}
+
+func (f *restFake) changes() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
+}
+
+func (f *restFake) sorted() []api.Pin {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var pins []api.Pin
+	for _, p := range f.pins {
+		pins = append(pins, p)
+	}
+	slices.SortFunc(pins, func(a, b api.Pin) int { return strings.Compare(a.Cid.String(), b.Cid.String()) })
+	return pins
+}
+
+func (f *restFake) ID(context.Context) api.ID {
+	return api.ID{ID: restMustPeer(restPid1), Peername: "one", Version: "1.2.3"}
+}
+func (f *restFake) Version() string { return "1.2.3" }
+func (f *restFake) Alerts() []api.Alert {
+	return []api.Alert{{Metric: api.Metric{Name: "ping", Peer: restMustPeer(restPid1)}, TriggeredAt: time.Unix(1, 0)}}
+}
+
+func (f *restFake) BandwidthByProtocol() api.BandwidthByProtocol {
+	return api.BandwidthByProtocol{"/x": {TotalIn: 7}}
+}
+
+func (f *restFake) Peers(ctx context.Context, out chan<- api.ID) {
+	defer close(out)
+	out <- f.ID(ctx)
+}
+
+func (f *restFake) PeerAdd(ctx context.Context, pid peer.ID) (*api.ID, error) {
+	f.change("peer add %s", pid)
+	return &api.ID{ID: pid}, f.fail
+}
+
+func (f *restFake) PeerRemove(_ context.Context, pid peer.ID) error {
+	f.change("peer remove %s", pid)
+	return f.fail
+}
+
+func (f *restFake) ConnectGraph() (api.ConnectGraph, error) {
+	return api.ConnectGraph{ClusterID: restMustPeer(restPid1)}, f.fail
+}
+
+// Pins leaves the channel open when it fails, as the library's does.
+func (f *restFake) Pins(_ context.Context, out chan<- api.Pin) error {
+	for i, p := range f.sorted() {
+		if f.fail != nil && i >= f.failAt {
+			return f.fail
+		}
+		out <- p
+	}
+	if f.fail == nil {
+		close(out)
+	}
+	return f.fail
+}
+
+func (f *restFake) PinGet(_ context.Context, c api.Cid) (api.Pin, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p, ok := f.pins[c.String()]; ok {
+		return p, nil
+	}
+	return api.Pin{}, fmt.Errorf("get pin: %w", state.ErrNotFound)
+}
+
+func (f *restFake) Pin(_ context.Context, c api.Cid, o api.PinOptions) (api.Pin, error) {
+	f.change("pin %s %s %q", c, o.Mode, o.Name)
+	p := api.PinWithOpts(c, o)
+	if f.fail != nil {
+		return p, f.fail
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pins[c.String()] = p
+	return p, nil
+}
+
+func (f *restFake) Unpin(ctx context.Context, c api.Cid) (api.Pin, error) {
+	f.change("unpin %s", c)
+	p, err := f.PinGet(ctx, c)
+	if err == nil {
+		err = f.fail
+	}
+	if err != nil {
+		return p, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.pins, c.String())
+	return p, nil
+}
+
+// PinPath and UnpinPath know only paths that are a bare CID.
+func (f *restFake) PinPath(ctx context.Context, path string, o api.PinOptions) (api.Pin, error) {
+	c, err := api.DecodeCid(strings.TrimPrefix(path, "/ipfs/"))
+	if err != nil {
+		return api.Pin{}, errors.New("cannot resolve " + path)
+	}
+	return f.Pin(ctx, c, o)
+}
+
+func (f *restFake) UnpinPath(ctx context.Context, path string) (api.Pin, error) {
+	c, err := api.DecodeCid(strings.TrimPrefix(path, "/ipfs/"))
+	if err != nil {
+		return api.Pin{}, errors.New("cannot resolve " + path)
+	}
+	return f.Unpin(ctx, c)
+}
+
+func (f *restFake) StatusLocal(ctx context.Context, c api.Cid) api.PinInfo {
+	info := api.PinInfo{Cid: c, Peer: restMustPeer(restPid1)}
+	info.Status = api.TrackerStatusUnpinned
+	if p, err := f.PinGet(ctx, c); err == nil {
+		info.Status, info.Name = api.TrackerStatusPinned, p.Name
+	}
+	return info
+}
+
+func (f *restFake) Status(ctx context.Context, c api.Cid) (api.GlobalPinInfo, error) {
+	return f.StatusLocal(ctx, c).ToGlobal(), f.fail
+}
+
+func (f *restFake) StatusAllLocal(ctx context.Context, filter api.TrackerStatus, out chan<- api.PinInfo) error {
+	defer close(out)
+	for _, p := range f.sorted() {
+		if info := f.StatusLocal(ctx, p.Cid); info.Status.Match(filter) {
+			out <- info
+		}
+	}
+	return f.fail
+}
+
+func (f *restFake) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.GlobalPinInfo) error {
+	defer close(out)
+	if f.endless {
+		defer close(f.stopped)
+		for {
+			select {
+			case out <- f.StatusLocal(ctx, restMustCid(restCid1)).ToGlobal():
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	for _, p := range f.sorted() {
+		if info := f.StatusLocal(ctx, p.Cid); info.Status.Match(filter) {
+			out <- info.ToGlobal()
+		}
+	}
+	return f.fail
+}
+
+func (f *restFake) Recover(ctx context.Context, c api.Cid) (api.GlobalPinInfo, error) {
+	f.change("recover %s", c)
+	return f.Status(ctx, c)
+}
+
+func (f *restFake) RecoverLocal(ctx context.Context, c api.Cid) (api.PinInfo, error) {
+	f.change("recover local %s", c)
+	return f.StatusLocal(ctx, c), f.fail
+}
+
+func (f *restFake) RecoverAll(ctx context.Context, out chan<- api.GlobalPinInfo) error {
+	f.change("recover all")
+	return f.StatusAll(ctx, api.TrackerStatusUndefined, out)
+}
+
+func (f *restFake) RecoverAllLocal(ctx context.Context, out chan<- api.PinInfo) error {
+	f.change("recover all local")
+	return f.StatusAllLocal(ctx, api.TrackerStatusUndefined, out)
+}
+
+func (f *restFake) RepoGC(ctx context.Context) (api.GlobalRepoGC, error) {
+	one, err := f.RepoGCLocal(ctx)
+	return api.GlobalRepoGC{PeerMap: map[string]api.RepoGC{"one": one, "two": {Peer: one.Peer}}}, err
+}
+
+func (f *restFake) RepoGCLocal(context.Context) (api.RepoGC, error) {
+	f.change("gc")
+	return api.RepoGC{Peer: restMustPeer(restPid1), Keys: []api.IPFSRepoGC{{Key: restMustCid(restCid1)}}}, f.fail
+}
+
+func (f *restFake) LatestMetrics(_ context.Context, name string) []api.Metric {
+	return []api.Metric{{Name: name, Peer: restMustPeer(restPid1), Value: "5"}}
+}
+func (f *restFake) MetricNames(context.Context) []string { return []string{"freespace", "ping"} }
+
+// restServe runs the API over the fake.
+func restServe(t *testing.T, f *restFake, edit func(*RESTOptions)) *httptest.Server {
+	t.Helper()
+	o := RESTOptions{Cluster: f, Monitor: f}
+	if edit != nil {
+		edit(&o)
+	}
+	s := httptest.NewServer(NewREST(o))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// restReply is a response with its body read; trailers are complete then.
+type restReply struct {
+	*http.Response
+	body string
+}
+
+// restAsk sends one request without following redirects; header pairs follow the URL.
+func restAsk(t *testing.T, method, url, body string, header ...string) restReply {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatalf("make request: %v", err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatalf("read %s: %v", url, err)
+	}
+	return restReply{res, string(b)}
+}

@@ -1,0 +1,132 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/gorilla/mux"
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// restMaxBody bounds JSON bodies, which are all tiny.
+const restMaxBody = 1 << 20
+
+func (a *rest) id(w http.ResponseWriter, r *http.Request) {
+	restJSON(w, http.StatusOK, a.Cluster.ID(r.Context()))
+}
+
+func (a *rest) version(w http.ResponseWriter, _ *http.Request) {
+	restJSON(w, http.StatusOK, api.Version{Version: a.Cluster.Version()})
+}
+
+// health is for load balancers: it says whether this peer is in touch with the cluster, and how soon to ask again.
+// health is asked all the time while a peer is not ready, so it does not log.
+func (a *rest) health(w http.ResponseWriter, _ *http.Request) {
+	if err := a.Ready(); err != nil {
+		restError(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	restEmpty(w)
+}
+
+// consensusStatus is the answer of /health/consensus, an addition of ours. Times are in milliseconds.
+type consensusStatus struct {
+	ID            string `json:"id"`
+	Leader        string `json:"leader"` // empty while there is none
+	State         string `json:"state"`
+	Term          uint64 `json:"term"`
+	Applied       uint64 `json:"applied"`
+	LastIndex     uint64 `json:"last_index"`
+	LastContactMs int64  `json:"last_contact_ms"` // since the leader was heard from
+}
+
+func (a *rest) consensus(w http.ResponseWriter, _ *http.Request) {
+	s := a.Consensus()
+	answer := consensusStatus{
+		ID: s.ID.String(), State: s.State, Term: s.Term, Applied: s.Applied, LastIndex: s.LastIndex,
+		LastContactMs: s.LastContact.Milliseconds(),
+	}
+	if s.Leader != "" {
+		answer.Leader = s.Leader.String()
+	}
+	restJSON(w, http.StatusOK, answer)
+}
+
+func (a *rest) graph(w http.ResponseWriter, r *http.Request) {
+	graph, err := a.Cluster.ConnectGraph()
+	a.reply(w, r, graph, err)
+}
+
+func (a *rest) alerts(w http.ResponseWriter, _ *http.Request) {
+	restJSON(w, http.StatusOK, a.Cluster.Alerts())
+}
+
+func (a *rest) bandwidth(w http.ResponseWriter, _ *http.Request) {
+	restJSON(w, http.StatusOK, a.Cluster.BandwidthByProtocol())
+}
+
+func (a *rest) metrics(w http.ResponseWriter, r *http.Request) {
+	restJSON(w, http.StatusOK, a.Monitor.LatestMetrics(r.Context(), mux.Vars(r)["name"]))
+}
+
+func (a *rest) metricNames(w http.ResponseWriter, r *http.Request) {
+	restJSON(w, http.StatusOK, a.Monitor.MetricNames(r.Context()))
+}
+
+func (a *rest) peers(w http.ResponseWriter, r *http.Request) {
+	restStream(a, w, r, func(ctx context.Context, out chan<- api.ID) error {
+		a.Cluster.Peers(ctx, out)
+		return nil
+	}, restKeep)
+}
+
+func (a *rest) peerAdd(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		PeerID string `json:"peer_id"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, restMaxBody)).Decode(&body); err != nil {
+		if status := errorStatus(err); status == http.StatusRequestEntityTooLarge {
+			a.fail(w, r, fmt.Errorf("read request body: %w", err))
+			return
+		}
+		a.fail(w, r, restBad("error decoding request body: %w", err))
+		return
+	}
+	pid, err := peer.Decode(body.PeerID)
+	if err != nil {
+		a.fail(w, r, restBad("error decoding peer_id: %w", err))
+		return
+	}
+	id, err := a.Cluster.PeerAdd(r.Context(), pid)
+	a.reply(w, r, id, err)
+}
+
+func (a *rest) peerRemove(w http.ResponseWriter, r *http.Request) {
+	pid, err := restPeer(r)
+	if err == nil {
+		err = a.Cluster.PeerRemove(r.Context(), pid)
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	restEmpty(w)
+}
+
+func (a *rest) repoGC(w http.ResponseWriter, r *http.Request) {
+	local, err := restLocal(r)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if !local {
+		all, err := a.Cluster.RepoGC(r.Context())
+		a.reply(w, r, all, err)
+		return
+	}
+	one, err := a.Cluster.RepoGCLocal(r.Context())
+	a.reply(w, r, api.GlobalRepoGC{PeerMap: map[string]api.RepoGC{one.Peer.String(): one}}, err)
+}

@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/boxo/path"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// restBad is an error of the client.
+func restBad(format string, args ...any) error {
+	return withStatus(http.StatusBadRequest, fmt.Errorf(format, args...))
+}
+
+func restCid(r *http.Request) (api.Cid, error) {
+	c, err := api.DecodeCid(mux.Vars(r)["hash"])
+	if err != nil {
+		return api.CidUndef, restBad("error decoding Cid: %w", err)
+	}
+	return c, nil
+}
+
+func restPeer(r *http.Request) (peer.ID, error) {
+	pid, err := peer.Decode(mux.Vars(r)["peer"])
+	if err != nil {
+		return "", restBad("error decoding Peer ID: %w", err)
+	}
+	return pid, nil
+}
+
+// restPath returns the path of the content that the request names, for example /ipfs/<CID>/a/b.
+func restPath(r *http.Request) (string, error) {
+	vars := mux.Vars(r)
+	p, err := path.NewPath("/" + vars["keyType"] + "/" + strings.TrimSuffix(vars["path"], "/"))
+	if err != nil {
+		return "", restBad("error parsing path: %w", err)
+	}
+	return p.String(), nil
+}
+
+// restLocal tells whether only this peer shall answer.
+func restLocal(r *http.Request) (bool, error) {
+	v := r.URL.Query().Get("local")
+	if v == "" {
+		return false, nil
+	}
+	local, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, restBad("parameter local invalid: %q is neither true nor false", v)
+	}
+	return local, nil
+}
+
+// restPinTypes parses the filter of /allocations. Any unknown type is refused: the answer to a misspelt filter would
+// otherwise look like a pinset that lacks pins.
+func restPinTypes(s string) (api.PinType, error) {
+	var filter api.PinType
+	for f := range strings.SplitSeq(s, ",") {
+		t := api.PinTypeFromString(f)
+		if t == api.BadType {
+			return api.BadType, restBad("invalid filter value %q", f)
+		}
+		filter |= t
+	}
+	return filter, nil
+}
+
+// restStatuses parses the filter of /pins; empty means all.
+func restStatuses(s string) (api.TrackerStatus, error) {
+	filter := api.TrackerStatusUndefined
+	if s == "" {
+		return filter, nil
+	}
+	for f := range strings.SplitSeq(s, ",") {
+		st := api.TrackerStatusFromString(f)
+		if st == api.TrackerStatusUndefined {
+			return filter, restBad("invalid filter value %q", f)
+		}
+		filter |= st
+	}
+	return filter, nil
+}
+
+func restCids(s string) ([]api.Cid, error) {
+	var cids []api.Cid
+	for f := range strings.SplitSeq(s, ",") {
+		c, err := api.DecodeCid(f)
+		if err != nil {
+			return nil, restBad("error decoding Cid: %w", err)
+		}
+		cids = append(cids, c)
+	}
+	return cids, nil
+}
+
+// restPinOptions parses and checks the options of a pin.
+func restPinOptions(q url.Values) (api.PinOptions, error) {
+	var o api.PinOptions
+	if err := o.FromQuery(q); err != nil {
+		return o, withStatus(http.StatusBadRequest, err)
+	}
+	if err := restCheckOptions(q, o); err != nil {
+		return o, withStatus(http.StatusBadRequest, err)
+	}
+	return o, nil
+}
+
+// restCheckOptions finds the faults that the library lets pass: some it repairs in silence (a misspelt mode pins
+// recursively), others it reports late, as the server's fault.
+func restCheckOptions(q url.Values, o api.PinOptions) error {
+	if mode := q.Get("mode"); mode != "" && mode != "recursive" && mode != "direct" {
+		return fmt.Errorf("parameter mode invalid: %q is neither recursive nor direct", mode)
+	}
+	if allocations := q.Get("user-allocations"); allocations != "" {
+		for s := range strings.SplitSeq(allocations, ",") {
+			if _, err := peer.Decode(s); err != nil {
+				return fmt.Errorf("parameter user-allocations invalid: peer ID %q: %w", s, err)
+			}
+		}
+	}
+	if !o.ExpireAt.IsZero() && o.ExpireAt.Before(time.Now()) {
+		return fmt.Errorf("parameter expire-at invalid: %s is in the past", o.ExpireAt.Format(time.RFC3339))
+	}
+	return restCheckReplication(o.ReplicationFactorMin, o.ReplicationFactorMax)
+}
+
+// restCheckReplication checks a pair of replication factors. 0 stands for the cluster's default, which only the
+// cluster knows: such a pair is not compared here.
+func restCheckReplication(low, high int) error {
+	switch {
+	case low < -1 || high < -1:
+		return errors.New("replication factors must be -1 (everywhere), 0 (the default) or positive")
+	case low == 0 || high == 0:
+		return nil
+	case (low == -1) != (high == -1):
+		return errors.New("replication-min and replication-max must both be -1 when one of them is")
+	case low > high:
+		return fmt.Errorf("replication-min %d is larger than replication-max %d", low, high)
+	}
+	return nil
+}
