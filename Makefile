@@ -1,0 +1,49 @@
+# Everything a developer or CI runs. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := bash
+BUILD := go build -ldflags '-s -w'
+DEV_FLAGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/underlay
+	$(BUILD) -o bin/underlay ./cmd/underlay
+
+.PHONY: dev
+dev: build ## build and run a three-peer cluster on this machine (DEV_FLAGS='--dir DIR' keeps its data)
+	@exec bin/underlay dev $(DEV_FLAGS)
+
+.PHONY: stock
+stock: ## build the stock clients bin/ipfs and bin/ipfs-cluster-ctl
+	$(BUILD) -o bin/ipfs github.com/ipfs/kubo/cmd/ipfs
+	$(BUILD) -o bin/ipfs-cluster-ctl github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-ctl
+
+.PHONY: test
+test: build stock ## run all tests, those with real clusters included
+	go test -timeout 15m ./...
+
+.PHONY: race
+race: ## run the unit tests with the race detector
+	go test -race -short -timeout 15m ./config/... ./consensus/... ./gateway/... ./proxy/... ./peer/...
+
+.PHONY: bench
+bench: build stock ## print the figures: start, memory, binary size, add of 256 MiB
+	go test -run '^$$' -bench . -benchtime 1x -timeout 15m ./internal/itest
+
+.PHONY: fmt
+fmt: ## format the source
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: lint
+lint: ## check formatting, vet and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	go vet ./...
+	cd internal/tools && go build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck ./...
+	@internal/tools/layers.sh
+
+.PHONY: check
+check: lint test ## what CI runs

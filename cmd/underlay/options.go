@@ -1,0 +1,59 @@
+package main
+
+import (
+	"log/slog"
+
+	kuboconfig "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/gateway"
+	"github.com/underlay/underlay/peer"
+	"github.com/underlay/underlay/proxy"
+)
+
+// This file turns the configuration into each component's own options; components do not know package config.
+
+func peerOptions(c config.Config, logger *slog.Logger) peer.Options {
+	secret, _ := c.Cluster.Secret.Bytes() // validated when loaded; none if empty
+	return peer.Options{
+		Dir:            c.DataDir,
+		Name:           c.Name,
+		Listen:         c.Cluster.Listen,
+		Announce:       c.Cluster.Announce,
+		Secret:         secret,
+		Peers:          c.Cluster.Peers,
+		ReplicationMin: c.Cluster.ReplicationMin,
+		ReplicationMax: c.Cluster.ReplicationMax,
+		AckReplicas:    c.Cluster.AckReplicas,
+		AckTimeout:     c.Cluster.AckTimeout,
+		Heartbeat:      c.Cluster.Heartbeat,
+		PinWorkers:     c.Cluster.PinWorkers,
+		Tags:           c.Cluster.Tags,
+		Public:         c.PublicNetwork,
+		ConfigureIPFS:  func(base *kuboconfig.Config) error { return config.MergeIPFS(base, c.IPFS) },
+		CloseTimeout:   c.ShutdownTimeout / 2,
+		Version:        version,
+		Logger:         logger,
+	}
+}
+
+func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.Options {
+	return gateway.Options{
+		Node:                  p.Node(),
+		RetrievalTimeout:      c.Gateway.RetrievalTimeout,
+		MaxConcurrentRequests: c.Gateway.MaxConcurrentRequests,
+		ShutdownTimeout:       c.ShutdownTimeout / 2,
+		Logger:                logger,
+	}
+}
+
+func restOptions(p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
+	return proxy.RESTOptions{
+		Cluster:   p.Cluster(),
+		Monitor:   p.Monitor(),
+		RPC:       p.RPC,
+		Ready:     p.Ready,
+		Consensus: p.Consensus,
+		Logger:    logger,
+	}
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/underlay/underlay/config"
+)
+
+// version of this program.
+const version = "0.1.0"
+
+// environment is what the program takes from its process, so that tests can run it without one.
+type environment struct {
+	lookup func(string) (string, bool)
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// run executes the command line and returns the exit code: 0 done, 1 failed, 2 wrong usage or configuration.
+func run(ctx context.Context, args []string, env environment) int {
+	root := &cobra.Command{
+		Use:           "underlay",
+		Short:         "One binary that is a whole IPFS cluster peer",
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetArgs(args)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(daemonCommand(env), devCommand(env), configCommand(env))
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(env.stderr, "underlay:", err)
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
+	return 1
+}
+
+// usageError marks faults that the user mends by calling the program differently.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func daemonCommand(env environment) *cobra.Command {
+	var load func() (config.Config, error)
+	cmd := &cobra.Command{
+		Use:   "daemon",
+		Short: "Run one peer",
+		Long: "Run one peer until it is interrupted. The first start prepares the data directory; there is no separate init.\n" +
+			"Settings come from defaults, a file (--config), environment variables (UNDERLAY_...) and flags, in rising rank.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			conf, err := load()
+			if err != nil {
+				return err
+			}
+			// Some of kubo's commands find the repository by this variable only.
+			if err := os.Setenv("IPFS_PATH", filepath.Join(conf.DataDir, "ipfs")); err != nil {
+				return fmt.Errorf("set IPFS_PATH: %w", err)
+			}
+			return serveUntilDone(cmd.Context(), conf, newLogger(conf.Log, env.stderr), env.stderr)
+		},
+	}
+	load = withConfig(cmd, env)
+	return cmd
+}
+
+func configCommand(env environment) *cobra.Command {
+	var load func() (config.Config, error)
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Print the settings in effect, secrets redacted",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			conf, err := load()
+			return errors.Join(conf.WriteYAML(env.stdout), err)
+		},
+	}
+	load = withConfig(cmd, env)
+	return cmd
+}
+
+// withConfig gives cmd a flag for every setting, and returns what loads them once the flags are parsed.
+func withConfig(cmd *cobra.Command, env environment) func() (config.Config, error) {
+	file := cmd.Flags().String("config", "", "settings `file` in YAML (environment "+config.EnvFile+")")
+	config.BindFlags(cmd.Flags())
+	return func() (config.Config, error) {
+		conf, err := config.Load(config.LoadOptions{File: *file, Getenv: env.lookup, Flags: cmd.Flags()})
+		if err != nil {
+			return conf, usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
+		}
+		return conf, nil
+	}
+}
+
+func newLogger(c config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo // validated before: cannot happen
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// errStuck reports a stop that did not end in time.
+var errStuck = errors.New("the peer did not stop in time; its goroutines are listed above")
+
+// serveUntilDone runs a peer until ctx ends. A stop that takes too long becomes a report of all goroutines and an
+// error instead of a process that hangs.
+func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger, stderr io.Writer) error {
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, conf, logger) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	logger.Info("stopping")
+	timer := time.NewTimer(conf.ShutdownTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		if err == nil {
+			logger.Info("stopped")
+		}
+		return err
+	case <-timer.C:
+		stacks := make([]byte, 16<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		_, err := stderr.Write(stacks)
+		return errors.Join(errStuck, err)
+	}
+}
+
+// executable is this program's own path, for starting peers.
+func executable() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this program's own file: %w", err)
+	}
+	return path, nil
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/gateway"
+	"github.com/underlay/underlay/peer"
+	"github.com/underlay/underlay/proxy"
+)
+
+// serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
+// taken port changes nothing on disk. On the way out the servers drain while the peer still works; then the peer hands
+// over leadership and closes.
+func serve(ctx context.Context, conf config.Config, logger *slog.Logger) (err error) {
+	listeners, err := listen(conf)
+	if err != nil {
+		return err
+	}
+	defer joinClose(&err, "listeners", listeners)
+
+	p, err := peer.Open(ctx, peerOptions(conf, logger))
+	if err != nil {
+		return fmt.Errorf("open peer: %w", err)
+	}
+	defer joinClose(&err, "peer", p)
+
+	gw, err := gateway.Open(gatewayOptions(conf, p, logger), listeners.gateway)
+	if err != nil {
+		return fmt.Errorf("open gateway: %w", err)
+	}
+	defer joinClose(&err, "gateway", gw)
+
+	rest := proxy.NewREST(restOptions(p, logger))
+	rpc, err := proxy.NewRPC(p.Node(), p, filepath.Join(conf.DataDir, "ipfs"), listeners.api)
+	if err != nil {
+		return err
+	}
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.Serve(ctx) })
+	g.Go(func() error { return gw.Serve(ctx) })
+	g.Go(func() error { return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc, rest), logger) })
+	if listeners.rest != nil {
+		g.Go(func() error { return serveAPI(ctx, conf, listeners.rest, rest, logger) })
+	}
+	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
+		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen)
+	return g.Wait()
+}
+
+func serveAPI(ctx context.Context, conf config.Config, l net.Listener, h http.Handler, logger *slog.Logger) error {
+	return proxy.NewServer(l, h, conf.ShutdownTimeout/2, logger).Serve(ctx)
+}
+
+// listenerSet holds a peer's HTTP listeners; rest is nil when it is off.
+type listenerSet struct{ gateway, api, rest net.Listener }
+
+func listen(conf config.Config) (set *listenerSet, err error) {
+	set = &listenerSet{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, set.Close())
+		}
+	}()
+	for _, l := range []struct {
+		setting, addr string
+		to            *net.Listener
+	}{
+		{"gateway.listen", conf.Gateway.Listen, &set.gateway},
+		{"api.listen", conf.API.Listen, &set.api},
+		{"api.rest_listen", conf.API.RESTListen, &set.rest},
+	} {
+		if l.addr == "" {
+			continue
+		}
+		if *l.to, err = net.Listen("tcp", l.addr); err != nil {
+			return set, fmt.Errorf("%s: %w", l.setting, err)
+		}
+	}
+	return set, nil
+}
+
+// Close gives the addresses back; a server that has closed its listener already does no harm.
+func (s *listenerSet) Close() error {
+	var errs []error
+	for _, l := range []net.Listener{s.gateway, s.api, s.rest} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// joinClose closes c and adds its error to err.
+func joinClose(err *error, name string, c io.Closer) {
+	if closeErr := c.Close(); closeErr != nil {
+		*err = errors.Join(*err, fmt.Errorf("close %s: %w", name, closeErr))
+	}
+}

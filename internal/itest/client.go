@@ -1,0 +1,118 @@
+package itest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Multiaddr returns an HTTP address of a peer in the form that the stock command line clients want.
+func Multiaddr(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return rawURL
+	}
+	host, port, _ := net.SplitHostPort(u.Host)
+	return "/ip4/" + host + "/tcp/" + port
+}
+
+// Add adds a file through the RPC API, as `curl -F` does, and returns its CID. The pin is acknowledged when it returns.
+func (p *Peer) Add(content []byte, query string) (string, error) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", "file")
+	if err != nil {
+		return "", err
+	}
+	if _, err := part.Write(content); err != nil {
+		return "", err
+	}
+	if err := form.Close(); err != nil {
+		return "", err
+	}
+	resp, err := http.Post(p.API+"/api/v0/add?"+query, form.FormDataContentType(), &body)
+	if err != nil {
+		return "", err
+	}
+	answer, err := readAnswer(resp)
+	if err != nil {
+		return "", fmt.Errorf("add through %s: %w", p.Name, err)
+	}
+	var added struct{ Hash string }
+	return added.Hash, json.Unmarshal(answer, &added)
+}
+
+// RPC calls a command of the RPC API without a body and returns its answer.
+func (p *Peer) RPC(command string, args ...string) (string, error) {
+	query := make(url.Values)
+	for _, arg := range args {
+		key, value, ok := strings.Cut(arg, "=")
+		if !ok {
+			key, value = "arg", arg
+		}
+		query.Add(key, value)
+	}
+	resp, err := http.Post(p.API+"/api/v0/"+command+"?"+query.Encode(), "", nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := readAnswer(resp)
+	return string(answer), err
+}
+
+// Fetch returns what the peer's gateway answers for a path.
+func (p *Peer) Fetch(path string) ([]byte, error) {
+	resp, err := http.Get(p.Gateway + path)
+	if err != nil {
+		return nil, err
+	}
+	return readAnswer(resp)
+}
+
+// Do sends a request to the REST API, or to any other URL of the peer.
+func (p *Peer) Do(method, url string) ([]byte, error) {
+	if strings.HasPrefix(url, "/") {
+		url = p.REST + url
+	}
+	req, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	return readAnswer(resp)
+}
+
+// StatusError is an answer that is not a success.
+type StatusError struct {
+	Code int
+	Body string
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("status %d: %s", e.Code, e.Body) }
+
+// readAnswer returns the body of a successful answer. An error in the trailer, which kubo sends when something fails
+// after the first byte, counts as a failure.
+func readAnswer(resp *http.Response) ([]byte, error) {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= 300 {
+		return nil, &StatusError{resp.StatusCode, string(body)}
+	}
+	if late := resp.Trailer.Get("X-Stream-Error"); late != "" {
+		return nil, errors.New(late)
+	}
+	return body, nil
+}

@@ -1,0 +1,249 @@
+package itest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Cluster is a cluster of real processes, started by `underlay dev`.
+type Cluster struct {
+	Dir   string
+	Peers []*Peer
+	// Startup is the time from starting the command to all peers ready.
+	Startup time.Duration
+
+	t     testing.TB
+	dev   *exec.Cmd
+	acked map[string]bool
+}
+
+// Peer is one process of a cluster.
+type Peer struct {
+	Name    string `json:"name"`
+	ID      string `json:"id"`
+	PID     int    `json:"pid"`
+	Gateway string `json:"gateway"`
+	API     string `json:"api"`
+	REST    string `json:"rest"`
+
+	dir     string
+	running bool
+	again   *exec.Cmd // set when the test has restarted it
+}
+
+// Start runs a dev cluster in a temporary directory until the test ends. args are further arguments of `underlay dev`.
+func Start(t testing.TB, args ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, Dir: t.TempDir(), acked: make(map[string]bool)}
+	args = append([]string{"dev", "--dir", c.Dir, "--base-port", strconv.Itoa(FreePorts(t))}, args...)
+	c.dev = exec.Command(Underlay(t), args...)
+	log, err := os.Create(filepath.Join(c.Dir, "dev.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	c.dev.Stdout, c.dev.Stderr = log, log
+	began := time.Now()
+	if err := c.dev.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.close)
+	c.readClusterFile()
+	c.Startup = time.Since(began)
+	return c
+}
+
+// readClusterFile waits for cluster.json, which appears when all peers are ready.
+func (c *Cluster) readClusterFile() {
+	c.t.Helper()
+	path := filepath.Join(c.Dir, "cluster.json")
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = c.dev.Wait()
+	}()
+	Eventually(c.t, 2*time.Minute, func() error {
+		select {
+		case <-exited:
+			log, _ := os.ReadFile(filepath.Join(c.Dir, "dev.log"))
+			c.t.Fatalf("underlay dev ended: %s", log)
+		default:
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var file struct{ Peers []*Peer }
+		if err := json.Unmarshal(raw, &file); err != nil {
+			return err
+		}
+		c.Peers = file.Peers
+		return nil
+	})
+	for _, p := range c.Peers {
+		p.dir, p.running = filepath.Join(c.Dir, p.Name), true
+	}
+}
+
+// Kill ends a peer's process with SIGKILL and waits until it is gone.
+func (c *Cluster) Kill(p *Peer) {
+	c.t.Helper()
+	c.signal(p, syscall.SIGKILL)
+	c.awaitExit(p)
+}
+
+// Stop ends a peer's process in an orderly way and waits until it is gone.
+func (c *Cluster) Stop(p *Peer) {
+	c.t.Helper()
+	c.signal(p, syscall.SIGTERM)
+	c.awaitExit(p)
+}
+
+func (c *Cluster) signal(p *Peer, sig syscall.Signal) {
+	c.t.Helper()
+	if err := syscall.Kill(p.PID, sig); err != nil {
+		c.t.Fatalf("signal %s: %v", p.Name, err)
+	}
+	p.running = false
+}
+
+// awaitExit waits until the process is reaped by whoever started it.
+func (c *Cluster) awaitExit(p *Peer) {
+	c.t.Helper()
+	if p.again != nil {
+		_ = p.again.Wait() // killed: its state does not matter
+		p.again = nil
+		return
+	}
+	Eventually(c.t, 20*time.Second, func() error {
+		if err := syscall.Kill(p.PID, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("%s (process %d) is still there", p.Name, p.PID)
+		}
+		return nil
+	})
+}
+
+// Restart starts a peer again that was killed or stopped, as the user is told to. It does not wait.
+func (c *Cluster) Restart(p *Peer) {
+	c.t.Helper()
+	log, err := os.OpenFile(filepath.Join(p.dir, "underlay.log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer log.Close()
+	p.again = exec.Command(Underlay(c.t), "daemon", "--config", filepath.Join(p.dir, "underlay.yaml"))
+	p.again.Stdout, p.again.Stderr = log, log
+	if err := p.again.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	p.PID, p.running = p.again.Process.Pid, true
+}
+
+// AwaitReady waits until every given peer says that it is in the cluster.
+func (c *Cluster) AwaitReady(peers ...*Peer) {
+	c.t.Helper()
+	for _, p := range peers {
+		Eventually(c.t, time.Minute, func() error { return health(p) })
+	}
+}
+
+func health(p *Peer) error {
+	resp, err := http.Get(p.REST + "/health")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("health of %s: %s", p.Name, resp.Status)
+	}
+	return nil
+}
+
+// close checks the invariants and stops every process that the test started.
+func (c *Cluster) close() {
+	if !c.t.Failed() && len(c.Peers) > 0 {
+		c.checkInvariants()
+	}
+	for _, p := range c.Peers {
+		if p.again != nil {
+			c.Stop(p)
+		}
+	}
+	if c.dev.ProcessState == nil {
+		_ = c.dev.Process.Signal(syscall.SIGTERM) // fails when it is gone
+		Eventually(c.t, 30*time.Second, func() error {
+			if err := syscall.Kill(c.dev.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
+				return errors.New("underlay dev is still there")
+			}
+			return nil
+		})
+	}
+	if c.t.Failed() {
+		c.showLogs()
+	}
+}
+
+// showLogs puts the end of every peer's log into the output of a failed test.
+func (c *Cluster) showLogs() {
+	const most = 6000
+	for _, p := range c.Peers {
+		raw, _ := os.ReadFile(filepath.Join(p.dir, "underlay.log"))
+		c.t.Logf("log of %s:\n%s", p.Name, raw[max(0, len(raw)-most):])
+	}
+}
+
+// Eventually polls until f succeeds; the test ends with f's last error when that takes longer than limit.
+func Eventually(t testing.TB, limit time.Duration, f func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := f()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("after %s: %v", limit, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// FreePorts returns a base port for `underlay dev` at which the ports of three peers are free.
+func FreePorts(t testing.TB) int {
+	t.Helper()
+	for base := 20000 + os.Getpid()%100*100; base < 32000; base += 400 { // below the range of outgoing connections
+		if free(base) {
+			return base
+		}
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
+func free(base int) bool {
+	for port := base; port < base+300; port += 100 {
+		for _, offset := range []int{1, 80, 94, 95, 96} {
+			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+offset)))
+			if err != nil {
+				return false
+			}
+			l.Close()
+		}
+	}
+	return true
+}

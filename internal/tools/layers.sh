@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Checks the direction of imports between our packages: cmd -> {config, gateway, proxy, peer}, {proxy, peer} -> consensus.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+module=$(go list -m)
+
+# Every package and what it may import of ours. Tests may import more.
+declare -A allowed=(
+	[config]="" [consensus]="" [gateway]="" [proxy]="consensus" [peer]="consensus"
+	[cmd/underlay]="config gateway proxy peer"
+)
+
+fail=0
+while read -r pkg imports; do
+	name=${pkg#"$module"/}
+	for import in $imports; do
+		[[ $import == "$module"/* ]] || continue
+		dep=${import#"$module"/}
+		[[ $dep == "$name"/* || $name == "${dep%/*}"/* ]] && continue # inside one folder
+		if [[ -v allowed[$name] && " ${allowed[$name]} " != *" $dep "* ]]; then
+			echo "$name must not import $dep" >&2
+			fail=1
+		fi
+	done
+done < <(go list -f '{{.ImportPath}} {{join .Imports " "}}' ./...)
+exit $fail
