@@ -224,6 +224,8 @@ func TestRestartOfAllKeepsEverything(t *testing.T) {
 func TestDistantFollowerGetsASnapshot(t *testing.T) {
 	tc := startCluster(t, 3, func(o *Options) {
 		o.SnapshotEntries, o.TrailingEntries, o.SnapshotInterval = 20, 5, 50*time.Millisecond
+		// The log serves deleted entries until their file is gone.
+		o.SegmentBytes = 4096
 	})
 	_, followers := tc.leader()
 	late := followers[0]

@@ -44,6 +44,8 @@ type Options struct {
 	TrailingEntries uint64
 	// SnapshotInterval is how often the need for a snapshot is checked (2 min).
 	SnapshotInterval time.Duration
+	// SegmentBytes is the size of the files of the raft log (64 MiB).
+	SegmentBytes int
 	// CacheBytes is the size of the state's block cache (32 MiB).
 	CacheBytes int64
 }
@@ -82,11 +84,12 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.QueueOps, 32768)
 	setDefault(&o.SnapshotEntries, 16384)
 	setDefault(&o.TrailingEntries, 8192)
+	setDefault(&o.SegmentBytes, 64<<20)
 	setDefault(&o.CacheBytes, 32<<20)
 	if o.Heartbeat < 10*time.Millisecond {
 		faults = append(faults, fmt.Errorf("option Heartbeat is %v, below 10ms", o.Heartbeat))
 	}
-	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.CacheBytes < 0 {
+	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.SegmentBytes < 0 || o.CacheBytes < 0 {
 		faults = append(faults, errors.New("a size option is negative"))
 	}
 	if o.InFlight > clientWindow/2 {

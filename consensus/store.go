@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 )
@@ -33,6 +34,7 @@ const (
 // machine writes.
 type store struct {
 	db      *pebble.DB
+	lock    *pebble.Lock
 	closing chan struct{} // ends long reads
 	stopped sync.Once
 
@@ -47,7 +49,13 @@ func openStore(dir string, cacheBytes int64, log *slog.Logger, fatal func(error)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create state directory: %w", err)
 	}
+	// Taken here, because a failed attempt of Pebble's leaves a goroutine behind.
+	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	if err != nil {
+		return nil, fmt.Errorf("lock state in %s: %w", dir, err)
+	}
 	o := &pebble.Options{
+		Lock:               lock,
 		CacheSize:          cacheBytes,
 		FormatMajorVersion: pebble.FormatTableFormatV6,
 		Logger:             storeLogger{log: log, fatal: fatal},
@@ -61,9 +69,9 @@ func openStore(dir string, cacheBytes int64, log *slog.Logger, fatal func(error)
 	}
 	db, err := pebble.Open(dir, o)
 	if err != nil {
-		return nil, fmt.Errorf("open state in %s: %w", dir, err)
+		return nil, errors.Join(fmt.Errorf("open state in %s: %w", dir, err), lock.Close())
 	}
-	s := &store{db: db, closing: make(chan struct{})}
+	s := &store{db: db, lock: lock, closing: make(chan struct{})}
 	if err := s.checkVersion(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -95,7 +103,7 @@ func (s *store) close() error {
 		return nil
 	}
 	s.closed = true
-	if err := errors.Join(s.db.Flush(), s.db.Close()); err != nil {
+	if err := errors.Join(s.db.Flush(), s.db.Close(), s.lock.Close()); err != nil {
 		return fmt.Errorf("close state: %w", err)
 	}
 	return nil

@@ -58,7 +58,7 @@ func (s *stores) openLog(o Options) error {
 		return fmt.Errorf("create log directory: %w", err)
 	}
 	var err error
-	if s.log, err = wal.Open(dir, wal.WithLogger(logger)); err != nil {
+	if s.log, err = wal.Open(dir, wal.WithLogger(logger), wal.WithSegmentSize(o.SegmentBytes)); err != nil {
 		return fmt.Errorf("open raft log in %s: %w", dir, err)
 	}
 	// One is enough: the state itself is the second copy.

@@ -10,5 +10,6 @@
 // Vocabulary: the node is the embedded IPFS node, the host is the libp2p host of the private network, a peer is a
 // member of the cluster; node and host have identities of their own.
 //
-// Start reading at peer.go, then mesh.go (finding each other) and reconcile.go (following the pinset).
+// Start reading at peer.go, then mesh.go and genesis.go (finding each other) and pinning.go (what a pin means). Package
+// ipfs is the embedded node, package reconcile makes it follow the pinset.
 package peer

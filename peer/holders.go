@@ -8,6 +8,8 @@ import (
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/peer/reconcile"
 )
 
 // awaitRound is how long one question to a holder stays open before it reports its progress.
@@ -80,11 +82,11 @@ type holderOutcome struct {
 
 // awaitHolder waits for one peer to hold the pin, as long as it gets on.
 func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOutcome {
-	req := AwaitRequest{Cid: r.pin.Cid, Index: r.index, Timeout: awaitRound}
+	req := reconcile.AwaitRequest{Cid: r.pin.Cid, Index: r.index, Timeout: awaitRound}
 	blocks, since := -1, time.Now()
 	var failure error
 	for {
-		var reply AwaitReply
+		var reply reconcile.AwaitReply
 		err := p.client.CallContext(ctx, id, "Peer", "Await", req, &reply)
 		switch {
 		case ctx.Err() != nil:

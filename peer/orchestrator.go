@@ -3,6 +3,8 @@ package peer
 import (
 	"context"
 	"fmt"
+	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,9 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/metrics"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/underlay/underlay/peer/ipfs"
+	"github.com/underlay/underlay/peer/reconcile"
 )
 
 // How often the orchestrator does its rounds.
@@ -57,9 +62,15 @@ func (p *Peer) openHost(context.Context) error {
 	return nil
 }
 
+// waitForever keeps the orchestrator from giving up: when consensus is not ready in time it shuts itself down from its
+// own goroutine, which deadlocks, but a peer may wait for its cluster as long as that takes. The setting is the
+// library's global, so it is written once however many peers run in this process.
+var waitForever = sync.OnceFunc(func() { ipfscluster.ReadyTimeout = math.MaxInt64 })
+
 // openCluster assembles IPFS Cluster's orchestrator from its own monitor, allocator and informers and our consensus,
 // connector and tracker.
 func (p *Peer) openCluster(ctx context.Context) error {
+	waitForever()
 	ctx, cancel := context.WithCancel(ctx)
 	p.onClose("cluster gossip", func() error { cancel(); return nil })
 	gossip, err := openPubsub(ctx, p.host)
@@ -79,9 +90,9 @@ func (p *Peer) openCluster(ctx context.Context) error {
 		return err
 	}
 	p.monitor, p.clusterAPI = mon, &clientHolder{}
-	conn := &connector{node: p.node, pins: p.pins, dir: p.dir.ipfs()}
+	conn := ipfs.NewConnector(p.node, p.pins, p.dir.ipfs())
 	p.cluster, err = ipfscluster.NewCluster(ctx, p.host, p.bandwidth, nil, conf, dssync.MutexWrap(datastore.NewMapDatastore()),
-		p.consensus, []ipfscluster.API{p.clusterAPI}, conn, tracker{p.reconciler}, mon, allocator, informers,
+		p.consensus, []ipfscluster.API{p.clusterAPI}, conn, reconcile.Tracker{Reconciler: p.reconciler}, mon, allocator, informers,
 		(*observations.JaegerTracer)(nil)) // a nil tracer of the right type does nothing
 	if err != nil {
 		return fmt.Errorf("start cluster orchestrator: %w", err)

@@ -20,6 +20,8 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/peer/ipfs"
+	"github.com/underlay/underlay/peer/reconcile"
 )
 
 // Options configure a peer. The zero value of a field means its default where one is named.
@@ -57,8 +59,8 @@ type Peer struct {
 	host       host.Host
 	bandwidth  *metrics.BandwidthCounter
 	consensus  *consensus.Consensus
-	pins       *localPins
-	reconciler *reconciler
+	pins       *ipfs.Pins
+	reconciler *reconcile.Reconciler
 	service    *PeerService
 	client     *rpc.Client
 	clusterAPI *clientHolder
@@ -83,9 +85,6 @@ type closer struct {
 // Open starts a peer on its data directory. It holds the directory's lock, listens for other peers and serves what it
 // has; Serve makes it take part. ctx only carries values: cancelling it does not stop the peer, Close does.
 func Open(ctx context.Context, o Options) (_ *Peer, err error) {
-	if err := prepareProcess(); err != nil {
-		return nil, err
-	}
 	p := &Peer{opts: o, logger: o.Logger}
 	defer func() {
 		if err != nil {
@@ -123,18 +122,15 @@ func (p *Peer) openDir(context.Context) (err error) {
 	return err
 }
 
-func (p *Peer) openNode(ctx context.Context) error {
-	repo, err := openRepo(p.dir.ipfs(), p.opts.Public, p.opts.ConfigureIPFS)
-	if err != nil {
-		return err
-	}
-	p.onClose("IPFS repository", repo.Close) // the node closes it first; closing twice does no harm
-	p.node, err = openNode(ctx, repo, p.opts.CloseTimeout)
+func (p *Peer) openNode(ctx context.Context) (err error) {
+	p.node, err = ipfs.Open(ctx, ipfs.Options{
+		Dir: p.dir.ipfs(), Public: p.opts.Public, Configure: p.opts.ConfigureIPFS, CloseTimeout: p.opts.CloseTimeout,
+	})
 	if err != nil {
 		return err
 	}
 	p.onClose("IPFS node", p.node.Close)
-	p.pins = newLocalPins(p.node)
+	p.pins = ipfs.NewPins(p.node)
 	return nil
 }
 
@@ -153,8 +149,11 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 }
 
 func (p *Peer) openReconciler(context.Context) (err error) {
-	p.reconciler = newReconciler(p.ID(), p.opts.Name, p.consensus, p.pins, p.opts.PinWorkers, p.logger)
-	p.service = newPeerService(p.hello, p.reconciler.await)
+	p.reconciler = reconcile.New(reconcile.Options{
+		ID: p.ID(), Name: p.opts.Name, Node: p.node, Pins: p.pins, Feed: p.consensus,
+		Workers: p.opts.PinWorkers, Logger: p.logger,
+	})
+	p.service = newPeerService(p.hello, p.reconciler.Await)
 	p.client, err = p.service.register(p.host)
 	if err != nil {
 		return err
@@ -178,7 +177,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.mesh.serve(ctx) })
 	g.Go(func() error { return p.begin(ctx) })
-	g.Go(func() error { return p.reconciler.serve(ctx) })
+	g.Go(func() error { return p.reconciler.Serve(ctx) })
 	return g.Wait()
 }
 
@@ -241,7 +240,7 @@ func (p *Peer) Ready() error {
 func (p *Peer) hello(ctx context.Context) Hello {
 	members, _ := p.consensus.Peers(ctx) // none yet: nothing to tell
 	return Hello{
-		Name: p.opts.Name, Version: p.opts.Version, Node: p.node.Identity, NodeAddrs: nodeAddrs(p.node),
+		Name: p.opts.Name, Version: p.opts.Version, Node: p.node.Identity, NodeAddrs: ipfs.Addrs(p.node),
 		HasState: p.consensus.HasState(), Members: members,
 	}
 }

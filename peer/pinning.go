@@ -37,23 +37,23 @@ func (p *Peer) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string
 			return nil, err
 		}
 	}
-	defer p.pins.lock(c)() // nobody takes the local pin away before the commit
-	if err := p.pins.pin(ctx, pin); err != nil {
+	defer p.pins.Lock(c)() // nobody takes the local pin away before the commit
+	if err := p.pins.Pin(ctx, pin); err != nil {
 		return nil, err
 	}
 	committed, err := p.cluster.Pin(ctx, pin.Cid, pin.PinOptions)
 	if err != nil {
-		p.reconciler.enqueue(c, true)
+		p.reconciler.Hint(c)
 		return nil, fmt.Errorf("commit pin of %s: %w", c, err)
 	}
 	return p.awaitHolders(committed, p.consensus.Applied()), nil
 }
 
 func (p *Peer) fetchMissing(ctx context.Context, pin api.Pin) error {
-	if held, err := p.pins.has(ctx, pin); held || err != nil {
+	if held, err := p.pins.Has(ctx, pin); held || err != nil {
 		return err
 	}
-	return p.pins.fetch(ctx, pin, new(merkledag.ProgressTracker))
+	return p.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker))
 }
 
 // draft is the pin as it shall become.
@@ -106,8 +106,8 @@ func (p *Peer) Update(ctx context.Context, from, to cid.Cid, unpin bool) (await 
 	if err := p.fetchMissing(ctx, pin); err != nil {
 		return nil, err
 	}
-	defer p.pins.lock(to)()
-	if err := p.pins.pin(ctx, pin); err != nil {
+	defer p.pins.Lock(to)()
+	if err := p.pins.Pin(ctx, pin); err != nil {
 		return nil, err
 	}
 	ops := []consensus.Op{consensus.PinOp(pin)}
@@ -118,7 +118,7 @@ func (p *Peer) Update(ctx context.Context, from, to cid.Cid, unpin bool) (await 
 	if err == nil {
 		err = errors.Join(done.Errs...)
 	}
-	p.reconciler.enqueue(to, true) // it may be allocated elsewhere
+	p.reconciler.Hint(to) // it may be allocated elsewhere
 	if err != nil {
 		return nil, fmt.Errorf("commit update of pin %s to %s: %w", from, to, err)
 	}

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	rpc "github.com/libp2p/go-libp2p-gorpc"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/peer/reconcile"
 )
 
 // serviceProtocol carries the calls between peers that the orchestrator does not know: greeting, and waiting for a pin.
@@ -29,25 +30,10 @@ type Hello struct {
 	Members   []peer.ID       // that cluster's members, as far as it knows
 }
 
-// AwaitRequest asks a peer to answer once it holds a pin, or how far it is.
-type AwaitRequest struct {
-	Cid     api.Cid
-	Index   uint64        // of the log entry that made the pin, or a later one
-	Timeout time.Duration // after which the peer answers in any case
-}
-
-// AwaitReply says how the wait ended. With neither Held nor Gone set, the peer is still at it.
-type AwaitReply struct {
-	Held   bool   // the peer has the pin's blocks and pins them
-	Gone   bool   // the pinset no longer wants the pin on that peer
-	Blocks int    // how many blocks it has fetched or checked so far
-	Error  string // what the latest attempt failed with
-}
-
 // PeerService is what a peer answers to the others. Exported only because the RPC library wants it so.
 type PeerService struct {
 	hello func(context.Context) Hello
-	await func(context.Context, AwaitRequest) (AwaitReply, error)
+	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)
 
 	ending  context.Context // ends the calls that run when the service closes
 	end     context.CancelFunc
@@ -56,7 +42,7 @@ type PeerService struct {
 	running sync.WaitGroup
 }
 
-func newPeerService(hello func(context.Context) Hello, await func(context.Context, AwaitRequest) (AwaitReply, error)) *PeerService {
+func newPeerService(hello func(context.Context) Hello, await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) *PeerService {
 	s := &PeerService{hello: hello, await: await}
 	s.ending, s.end = context.WithCancel(context.Background())
 	return s
@@ -68,7 +54,7 @@ func (s *PeerService) Hello(ctx context.Context, _ struct{}, out *Hello) error {
 }
 
 // Await waits as the request asks.
-func (s *PeerService) Await(ctx context.Context, in AwaitRequest, out *AwaitReply) error {
+func (s *PeerService) Await(ctx context.Context, in reconcile.AwaitRequest, out *reconcile.AwaitReply) error {
 	return s.run(ctx, func(ctx context.Context) (err error) { *out, err = s.await(ctx, in); return err })
 }
 

@@ -1,4 +1,4 @@
-package peer
+package reconcile
 
 import (
 	"context"
@@ -9,37 +9,39 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 	rpc "github.com/libp2p/go-libp2p-gorpc"
+
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
-// tracker shows the reconciler to the orchestrator as its pin tracker. Tracking is only a hint to look at a CID.
-type tracker struct{ *reconciler }
+// Tracker shows the reconciler to the orchestrator as its pin tracker. Tracking is only a hint to look at a CID.
+type Tracker struct{ *Reconciler }
 
 var (
-	_ ipfscluster.PinTracker = tracker{}
+	_ ipfscluster.PinTracker = Tracker{}
 
 	errUnexpectedlyUnpinned = errors.New("the node does not pin this, but the pinset wants it to")
 )
 
 // SetClient implements ipfscluster.Component; the reconciler calls nobody.
-func (tracker) SetClient(*rpc.Client) {}
+func (Tracker) SetClient(*rpc.Client) {}
 
 // Shutdown implements ipfscluster.Component; the reconciler stops with the context of its serve.
-func (tracker) Shutdown(context.Context) error { return nil }
+func (Tracker) Shutdown(context.Context) error { return nil }
 
 // Track queues a CID to be looked at.
-func (t tracker) Track(_ context.Context, pin api.Pin) error {
-	t.enqueue(pin.Cid.Cid, true)
+func (t Tracker) Track(_ context.Context, pin api.Pin) error {
+	t.Hint(pin.Cid.Cid)
 	return nil
 }
 
 // Untrack queues a CID to be looked at.
-func (t tracker) Untrack(_ context.Context, c api.Cid) error {
-	t.enqueue(c.Cid, true)
+func (t Tracker) Untrack(_ context.Context, c api.Cid) error {
+	t.Hint(c.Cid)
 	return nil
 }
 
 // Status tells how this peer stands with c: from the operation under way, else from the pinset and the local pin.
-func (t tracker) Status(ctx context.Context, c api.Cid) api.PinInfo {
+func (t Tracker) Status(ctx context.Context, c api.Cid) api.PinInfo {
 	pin, err := t.feed.Local().Get(ctx, c)
 	switch {
 	case errors.Is(err, state.ErrNotFound):
@@ -55,14 +57,14 @@ func (t tracker) Status(ctx context.Context, c api.Cid) api.PinInfo {
 }
 
 // pinStatus tells how this peer stands with a pin of the pinset.
-func (t tracker) pinStatus(ctx context.Context, pin api.Pin) api.PinInfo {
+func (t Tracker) pinStatus(ctx context.Context, pin api.Pin) api.PinInfo {
 	switch {
 	case pin.Type == api.MetaType:
 		return t.info(pin, api.TrackerStatusSharded, nil)
 	case pin.IsRemotePin(t.id):
 		return t.info(pin, api.TrackerStatusRemote, nil)
 	}
-	held, err := t.pins.has(ctx, pin)
+	held, err := t.pins.Has(ctx, pin)
 	switch op, busy := t.operation(pin.Cid.Cid); {
 	case err != nil:
 		return t.info(pin, api.TrackerStatusClusterError, err)
@@ -77,19 +79,19 @@ func (t tracker) pinStatus(ctx context.Context, pin api.Pin) api.PinInfo {
 	}
 }
 
-func (t tracker) describe(info *api.PinInfo, op operation) {
+func (t Tracker) describe(info *api.PinInfo, op operation) {
 	info.Status, info.TS, info.AttemptCount = op.status, op.since, op.attempts
 	if op.err != nil {
 		info.Error = op.err.Error()
 	}
 }
 
-func (t tracker) info(pin api.Pin, status api.TrackerStatus, err error) api.PinInfo {
+func (t Tracker) info(pin api.Pin, status api.TrackerStatus, err error) api.PinInfo {
 	info := api.PinInfo{
 		Cid: pin.Cid, Name: pin.Name, Peer: t.id, Allocations: pin.Allocations,
 		Origins: pin.Origins, Created: pin.Timestamp, Metadata: pin.Metadata,
 		PinInfoShort: api.PinInfoShort{
-			PeerName: t.name, IPFS: t.pins.node.Identity, IPFSAddresses: nodeAddrs(t.pins.node),
+			PeerName: t.name, IPFS: t.node.Identity, IPFSAddresses: ipfs.Addrs(t.node),
 			Status: status, TS: pin.Timestamp,
 		},
 	}
@@ -103,7 +105,7 @@ func (t tracker) info(pin api.Pin, status api.TrackerStatus, err error) api.PinI
 }
 
 // StatusAll streams the status of every pin of the pinset that the filter matches, and closes out.
-func (t tracker) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.PinInfo) error {
+func (t Tracker) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.PinInfo) error {
 	defer close(out)
 	return listPins(ctx, t.feed.Local(), func(pin api.Pin) error {
 		info := t.pinStatus(ctx, pin)
@@ -115,23 +117,23 @@ func (t tracker) StatusAll(ctx context.Context, filter api.TrackerStatus, out ch
 }
 
 // RecoverAll queues every pin in error, streams the status of those, and closes out.
-func (t tracker) RecoverAll(ctx context.Context, out chan<- api.PinInfo) error {
+func (t Tracker) RecoverAll(ctx context.Context, out chan<- api.PinInfo) error {
 	defer close(out)
 	return listPins(ctx, t.feed.Local(), func(pin api.Pin) error {
 		info := t.pinStatus(ctx, pin)
 		if !recoverable(info.Status) {
 			return nil
 		}
-		t.enqueue(pin.Cid.Cid, true)
+		t.Hint(pin.Cid.Cid)
 		return send(ctx, out, t.pinStatus(ctx, pin))
 	})
 }
 
 // Recover queues c if it is in error, and returns its status.
-func (t tracker) Recover(ctx context.Context, c api.Cid) (api.PinInfo, error) {
+func (t Tracker) Recover(ctx context.Context, c api.Cid) (api.PinInfo, error) {
 	info := t.Status(ctx, c)
 	if recoverable(info.Status) {
-		t.enqueue(c.Cid, true)
+		t.Hint(c.Cid)
 		info = t.Status(ctx, c)
 	}
 	return info, nil
@@ -143,7 +145,7 @@ func recoverable(s api.TrackerStatus) bool {
 }
 
 // PinQueueSize counts the CIDs that wait for a worker.
-func (t tracker) PinQueueSize(context.Context) (int64, error) { return int64(t.queue.len()), nil }
+func (t Tracker) PinQueueSize(context.Context) (int64, error) { return int64(t.queue.len()), nil }
 
 func send[T any](ctx context.Context, out chan<- T, v T) error {
 	select {

@@ -1,4 +1,4 @@
-package peer
+package ipfs
 
 import (
 	"context"
@@ -23,34 +23,35 @@ var errNoProgress = errors.New("no peer sends the missing blocks")
 // garbage collection waits, so it must end.
 const stallTimeout = time.Minute
 
-// localPins are the pins of the embedded node: what garbage collection spares. The pinset decides what they should be;
-// the reconciler and the API's pinner make them so.
+// Pins are the pins of the embedded node: what garbage collection spares. The pinset decides what they should be; the
+// reconciler and the API's pinner make them so.
 //
 // Lock order: the node's pin lock first, then a CID's lock.
-type localPins struct {
+type Pins struct {
 	node  *core.IpfsNode
 	seed  maphash.Seed
 	locks [256]sync.Mutex
 }
 
-func newLocalPins(node *core.IpfsNode) *localPins {
-	return &localPins{node: node, seed: maphash.MakeSeed()}
+// NewPins wraps the node's own pinner.
+func NewPins(node *core.IpfsNode) *Pins {
+	return &Pins{node: node, seed: maphash.MakeSeed()}
 }
 
-// lock excludes everybody else who decides about this CID's local pin, and returns the unlock.
-func (l *localPins) lock(c cid.Cid) (unlock func()) {
-	m := &l.locks[maphash.String(l.seed, c.KeyString())%uint64(len(l.locks))]
+// Lock excludes everybody else who decides about this CID's local pin, and returns the unlock.
+func (p *Pins) Lock(c cid.Cid) (unlock func()) {
+	m := &p.locks[maphash.String(p.seed, c.KeyString())%uint64(len(p.locks))]
 	m.Lock()
 	return m.Unlock
 }
 
-// status tells how the node pins c itself: recursively, directly or not; indirect pins do not count.
-func (l *localPins) status(ctx context.Context, c cid.Cid) (api.IPFSPinStatus, error) {
+// Status tells how the node pins c itself: recursively, directly or not; indirect pins do not count.
+func (p *Pins) Status(ctx context.Context, c cid.Cid) (api.IPFSPinStatus, error) {
 	for mode, status := range map[pinner.Mode]api.IPFSPinStatus{
 		pinner.Recursive: api.IPFSPinStatusRecursive,
 		pinner.Direct:    api.IPFSPinStatusDirect,
 	} {
-		_, is, err := l.node.Pinning.IsPinnedWithType(ctx, c, mode)
+		_, is, err := p.node.Pinning.IsPinnedWithType(ctx, c, mode)
 		if err != nil {
 			return api.IPFSPinStatusError, fmt.Errorf("look up local pin of %s: %w", c, err)
 		}
@@ -61,9 +62,9 @@ func (l *localPins) status(ctx context.Context, c cid.Cid) (api.IPFSPinStatus, e
 	return api.IPFSPinStatusUnpinned, nil
 }
 
-// has tells whether the node pins what the pin asks for.
-func (l *localPins) has(ctx context.Context, pin api.Pin) (bool, error) {
-	status, err := l.status(ctx, pin.Cid.Cid)
+// Has tells whether the node pins what the pin asks for.
+func (p *Pins) Has(ctx context.Context, pin api.Pin) (bool, error) {
+	status, err := p.Status(ctx, pin.Cid.Cid)
 	return err == nil && status == wantedStatus(pin), err
 }
 
@@ -74,10 +75,10 @@ func wantedStatus(pin api.Pin) api.IPFSPinStatus {
 	return api.IPFSPinStatusRecursive
 }
 
-// fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. It gives up when nothing
+// Fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. It gives up when nothing
 // arrives for stallTimeout. The caller holds the node's pin lock, and may read progress meanwhile.
-func (l *localPins) fetch(ctx context.Context, pin api.Pin, progress *merkledag.ProgressTracker) error {
-	l.dialOrigins(ctx, pin.Origins)
+func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.ProgressTracker) error {
+	p.dialOrigins(ctx, pin.Origins)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ctx = progress.DeriveContext(ctx)
@@ -89,9 +90,9 @@ func (l *localPins) fetch(ctx context.Context, pin api.Pin, progress *merkledag.
 	}()
 	var err error
 	if pin.MaxDepth == 0 {
-		_, err = l.node.DAG.Get(ctx, pin.Cid.Cid)
+		_, err = p.node.DAG.Get(ctx, pin.Cid.Cid)
 	} else {
-		err = merkledag.FetchGraph(ctx, pin.Cid.Cid, l.node.DAG)
+		err = merkledag.FetchGraph(ctx, pin.Cid.Cid, p.node.DAG)
 	}
 	if err != nil && context.Cause(ctx) != nil {
 		err = context.Cause(ctx)
@@ -124,17 +125,17 @@ func cancelWhenStalled(ctx context.Context, cancel context.CancelCauseFunc, prog
 }
 
 // dialOrigins connects to the places that the pin's user knows to have the content; a failure only costs speed.
-func (l *localPins) dialOrigins(ctx context.Context, origins []api.Multiaddr) {
+func (p *Pins) dialOrigins(ctx context.Context, origins []api.Multiaddr) {
 	for _, origin := range origins {
 		if info, err := peer.AddrInfoFromP2pAddr(origin.Value()); err == nil {
-			_ = l.node.PeerHost.Connect(ctx, *info)
+			_ = p.node.PeerHost.Connect(ctx, *info)
 		}
 	}
 }
 
-// pin pins blocks that are already here. The caller holds the pin lock and the CID's lock.
-func (l *localPins) pin(ctx context.Context, pin api.Pin) error {
-	status, err := l.status(ctx, pin.Cid.Cid)
+// Pin pins blocks that are already here. The caller holds the pin lock and the CID's lock.
+func (p *Pins) Pin(ctx context.Context, pin api.Pin) error {
+	status, err := p.Status(ctx, pin.Cid.Cid)
 	if err != nil {
 		return err
 	}
@@ -145,53 +146,53 @@ func (l *localPins) pin(ctx context.Context, pin api.Pin) error {
 	case wanted == api.IPFSPinStatusDirect:
 		mode = pinner.Direct
 		if status == api.IPFSPinStatusRecursive { // kubo's pinner refuses to turn one into the other
-			if err := l.unpin(ctx, pin.Cid.Cid); err != nil {
+			if err := p.Unpin(ctx, pin.Cid.Cid); err != nil {
 				return err
 			}
 		}
 	}
-	if err := l.node.Pinning.PinWithMode(ctx, pin.Cid.Cid, mode, ""); err != nil {
+	if err := p.node.Pinning.PinWithMode(ctx, pin.Cid.Cid, mode, ""); err != nil {
 		return fmt.Errorf("pin %s on the local node: %w", pin.Cid, err)
 	}
-	return l.flush(ctx)
+	return p.flush(ctx)
 }
 
-// unpin removes the local pin if there is one. The caller holds the pin lock and the CID's lock.
-func (l *localPins) unpin(ctx context.Context, c cid.Cid) error {
-	err := l.node.Pinning.Unpin(ctx, c, true)
+// Unpin removes the local pin if there is one. The caller holds the pin lock and the CID's lock.
+func (p *Pins) Unpin(ctx context.Context, c cid.Cid) error {
+	err := p.node.Pinning.Unpin(ctx, c, true)
 	if errors.Is(err, pinner.ErrNotPinned) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("unpin %s on the local node: %w", c, err)
 	}
-	return l.flush(ctx)
+	return p.flush(ctx)
 }
 
-func (l *localPins) flush(ctx context.Context) error {
-	if err := l.node.Pinning.Flush(ctx); err != nil {
+func (p *Pins) flush(ctx context.Context) error {
+	if err := p.node.Pinning.Flush(ctx); err != nil {
 		return fmt.Errorf("sync local pins: %w", err)
 	}
 	return nil
 }
 
-// each calls f for every recursive and direct local pin until f fails.
-func (l *localPins) each(ctx context.Context, f func(cid.Cid, api.IPFSPinStatus) error) error {
+// Each calls f for every recursive and direct local pin until f fails.
+func (p *Pins) Each(ctx context.Context, f func(cid.Cid, api.IPFSPinStatus) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the listing when f fails
 	list := func(pins <-chan pinner.StreamedPin, status api.IPFSPinStatus) error {
-		for p := range pins {
-			if p.Err != nil {
-				return fmt.Errorf("list local pins: %w", p.Err)
+		for pin := range pins {
+			if pin.Err != nil {
+				return fmt.Errorf("list local pins: %w", pin.Err)
 			}
-			if err := f(p.Pin.Key, status); err != nil {
+			if err := f(pin.Pin.Key, status); err != nil {
 				return err
 			}
 		}
 		return ctx.Err()
 	}
-	if err := list(l.node.Pinning.RecursiveKeys(ctx, false), api.IPFSPinStatusRecursive); err != nil {
+	if err := list(p.node.Pinning.RecursiveKeys(ctx, false), api.IPFSPinStatusRecursive); err != nil {
 		return err
 	}
-	return list(l.node.Pinning.DirectKeys(ctx, false), api.IPFSPinStatusDirect)
+	return list(p.node.Pinning.DirectKeys(ctx, false), api.IPFSPinStatusDirect)
 }

@@ -1,4 +1,4 @@
-package peer
+package reconcile
 
 import (
 	"context"
@@ -12,10 +12,12 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/go-cid"
+	"github.com/ipfs/kubo/core"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // How long a failed pin waits before the next attempt: twice as long each time, within these bounds.
@@ -24,21 +26,33 @@ const (
 	retryMax = 5 * time.Minute
 )
 
-// pinFeed is the part of consensus that the reconciler follows.
-type pinFeed interface {
+// Feed is the part of consensus that the reconciler follows.
+type Feed interface {
 	Ready(context.Context) <-chan struct{}
 	Local() state.ReadOnly
 	Next(context.Context) (consensus.Changes, error)
 	WaitApplied(context.Context, uint64) error
 }
 
-// reconciler makes the local pins follow the pinset. It is level-triggered: it is only told which CID to look at, and
+// Options configure a reconciler.
+type Options struct {
+	ID      peer.ID // of this peer
+	Name    string  // of this peer, for status
+	Node    *core.IpfsNode
+	Pins    *ipfs.Pins // of that node
+	Feed    Feed
+	Workers int // pins that are fetched at the same time
+	Logger  *slog.Logger
+}
+
+// Reconciler makes the local pins follow the pinset. It is level-triggered: it is only told which CID to look at, and
 // decides from this peer's applied state, so a missed, repeated or late hint does no harm.
-type reconciler struct {
+type Reconciler struct {
 	id      peer.ID
 	name    string
-	feed    pinFeed
-	pins    *localPins
+	node    *core.IpfsNode
+	pins    *ipfs.Pins
+	feed    Feed
 	queue   *queue
 	workers int
 	logger  *slog.Logger
@@ -57,18 +71,19 @@ type operation struct {
 	progress *merkledag.ProgressTracker
 }
 
-func newReconciler(id peer.ID, name string, feed pinFeed, pins *localPins, workers int, logger *slog.Logger) *reconciler {
-	return &reconciler{
-		id: id, name: name, feed: feed, pins: pins, workers: workers, logger: logger,
+// New makes a reconciler; Serve sets it to work.
+func New(o Options) *Reconciler {
+	return &Reconciler{
+		id: o.ID, name: o.Name, node: o.Node, pins: o.Pins, feed: o.Feed, workers: o.Workers, logger: o.Logger,
 		queue:     newQueue(),
 		unsettled: make(map[cid.Cid]operation),
 		watchers:  make(map[cid.Cid]map[chan struct{}]struct{}),
 	}
 }
 
-// serve follows the pinset until ctx ends. It starts when this peer has caught up with its cluster: acting on an old
+// Serve follows the pinset until ctx ends. It starts when this peer has caught up with its cluster: acting on an old
 // state could drop what has been pinned again since.
-func (r *reconciler) serve(ctx context.Context) error {
+func (r *Reconciler) Serve(ctx context.Context) error {
 	defer r.queue.close()
 	select {
 	case <-ctx.Done():
@@ -87,7 +102,7 @@ func (r *reconciler) serve(ctx context.Context) error {
 	return err
 }
 
-func (r *reconciler) follow(ctx context.Context) error {
+func (r *Reconciler) follow(ctx context.Context) error {
 	changes := consensus.Changes{All: true}
 	for {
 		if changes.All {
@@ -106,10 +121,10 @@ func (r *reconciler) follow(ctx context.Context) error {
 }
 
 // scan compares the whole pinset with all local pins and queues what differs.
-func (r *reconciler) scan(ctx context.Context) error {
+func (r *Reconciler) scan(ctx context.Context) error {
 	local := r.feed.Local()
 	err := listPins(ctx, local, func(pin api.Pin) error {
-		held, err := r.pins.has(ctx, pin)
+		held, err := r.pins.Has(ctx, pin)
 		if err == nil && held != r.wants(pin) {
 			r.enqueue(pin.Cid.Cid, false)
 		}
@@ -118,7 +133,7 @@ func (r *reconciler) scan(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("compare pinset with local pins: %w", err)
 	}
-	err = r.pins.each(ctx, func(c cid.Cid, _ api.IPFSPinStatus) error {
+	err = r.pins.Each(ctx, func(c cid.Cid, _ api.IPFSPinStatus) error {
 		known, err := local.Has(ctx, api.NewCid(c))
 		if err == nil && !known {
 			r.enqueue(c, false)
@@ -148,12 +163,12 @@ func listPins(ctx context.Context, st state.ReadOnly, f func(api.Pin) error) err
 }
 
 // wants tells whether the pin belongs on this peer's node. Meta pins only describe others.
-func (r *reconciler) wants(pin api.Pin) bool {
+func (r *Reconciler) wants(pin api.Pin) bool {
 	return pin.Type != api.MetaType && !pin.IsRemotePin(r.id)
 }
 
 // wanted reads the pin of c from the applied state.
-func (r *reconciler) wanted(ctx context.Context, c cid.Cid) (pin api.Pin, wanted bool, err error) {
+func (r *Reconciler) wanted(ctx context.Context, c cid.Cid) (pin api.Pin, wanted bool, err error) {
 	pin, err = r.feed.Local().Get(ctx, api.NewCid(c))
 	if errors.Is(err, state.ErrNotFound) {
 		return api.Pin{Cid: api.NewCid(c)}, false, nil
@@ -164,12 +179,15 @@ func (r *reconciler) wanted(ctx context.Context, c cid.Cid) (pin api.Pin, wanted
 	return pin, r.wants(pin), nil
 }
 
-func (r *reconciler) enqueue(c cid.Cid, fresh bool) {
+// Hint asks for a look at c. It never blocks.
+func (r *Reconciler) Hint(c cid.Cid) { r.enqueue(c, true) }
+
+func (r *Reconciler) enqueue(c cid.Cid, fresh bool) {
 	r.mark(c, api.TrackerStatusPinQueued)
 	r.queue.add(c, fresh)
 }
 
-func (r *reconciler) work(ctx context.Context) {
+func (r *Reconciler) work(ctx context.Context) {
 	for {
 		c, err := r.queue.take(ctx)
 		if err != nil {
@@ -186,38 +204,38 @@ func (r *reconciler) work(ctx context.Context) {
 }
 
 // reconcile makes the local pin of c what the pinset wants.
-func (r *reconciler) reconcile(ctx context.Context, c cid.Cid) error {
+func (r *Reconciler) reconcile(ctx context.Context, c cid.Cid) error {
 	pin, wanted, err := r.wanted(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer r.pins.node.Blockstore.PinLock(ctx).Unlock(ctx)
+	defer r.node.Blockstore.PinLock(ctx).Unlock(ctx)
 	if wanted {
 		progress := r.mark(c, api.TrackerStatusPinning)
-		held, err := r.pins.has(ctx, pin)
+		held, err := r.pins.Has(ctx, pin)
 		if err != nil {
 			return err
 		}
 		if !held {
-			if err := r.pins.fetch(ctx, pin, progress); err != nil {
+			if err := r.pins.Fetch(ctx, pin, progress); err != nil {
 				return err
 			}
 		}
 	}
-	defer r.pins.lock(c)()
+	defer r.pins.Lock(c)()
 	pin, wanted, err = r.wanted(ctx, c) // it may have changed during the fetch
 	if err != nil {
 		return err
 	}
 	if wanted {
-		return r.pins.pin(ctx, pin)
+		return r.pins.Pin(ctx, pin)
 	}
 	r.mark(c, api.TrackerStatusUnpinning)
-	return r.pins.unpin(ctx, c)
+	return r.pins.Unpin(ctx, c)
 }
 
 // mark notes what is being done about c from now on, and returns where to count its blocks.
-func (r *reconciler) mark(c cid.Cid, status api.TrackerStatus) *merkledag.ProgressTracker {
+func (r *Reconciler) mark(c cid.Cid, status api.TrackerStatus) *merkledag.ProgressTracker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	op := r.unsettled[c]
@@ -227,7 +245,7 @@ func (r *reconciler) mark(c cid.Cid, status api.TrackerStatus) *merkledag.Progre
 }
 
 // settle notes how an attempt ended, wakes those who wait for it, and plans the next attempt after a failure.
-func (r *reconciler) settle(c cid.Cid, err error) {
+func (r *Reconciler) settle(c cid.Cid, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for watcher := range r.watchers[c] {
@@ -251,68 +269,7 @@ func (r *reconciler) settle(c cid.Cid, err error) {
 	r.queue.addAfter(c, wait)
 }
 
-// await waits until the state has applied the request's index and this node holds the pin, until the pinset no longer
-// wants it here, or until the request's time is over.
-func (r *reconciler) await(ctx context.Context, req AwaitRequest) (AwaitReply, error) {
-	timer := time.NewTimer(req.Timeout)
-	defer timer.Stop()
-	if err := r.feed.WaitApplied(ctx, req.Index); err != nil {
-		return AwaitReply{}, err
-	}
-	c := req.Cid.Cid
-	changed, stop := r.watch(c)
-	defer stop()
-	for {
-		pin, wanted, err := r.wanted(ctx, c)
-		if err != nil || !wanted {
-			return AwaitReply{Gone: !wanted}, err
-		}
-		if held, err := r.pins.has(ctx, pin); err != nil || held {
-			return AwaitReply{Held: held}, err
-		}
-		select {
-		case <-changed:
-		case <-timer.C:
-			return r.progress(c), nil
-		case <-ctx.Done():
-			return AwaitReply{}, ctx.Err()
-		}
-	}
-}
-
-// progress tells how far the work on c is.
-func (r *reconciler) progress(c cid.Cid) AwaitReply {
-	op, _ := r.operation(c)
-	var reply AwaitReply
-	if op.progress != nil {
-		reply.Blocks = op.progress.Value()
-	}
-	if op.err != nil {
-		reply.Error = op.err.Error()
-	}
-	return reply
-}
-
-// watch returns a channel that gets a token whenever an attempt at c has ended.
-func (r *reconciler) watch(c cid.Cid) (changed <-chan struct{}, stop func()) {
-	ch := make(chan struct{}, 1)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.watchers[c] == nil {
-		r.watchers[c] = make(map[chan struct{}]struct{})
-	}
-	r.watchers[c][ch] = struct{}{}
-	return ch, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.watchers[c], ch)
-		if len(r.watchers[c]) == 0 {
-			delete(r.watchers, c)
-		}
-	}
-}
-
-func (r *reconciler) operation(c cid.Cid) (operation, bool) {
+func (r *Reconciler) operation(c cid.Cid) (operation, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	op, ok := r.unsettled[c]

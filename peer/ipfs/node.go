@@ -1,7 +1,8 @@
-package peer
+package ipfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,9 +13,34 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 )
 
-// openNode starts the embedded node online on the repository, which it owns from then on. The node must outlive the
-// requests it serves: ctx must not be the one that a signal cancels, or the node would stop in the middle of a drain.
-func openNode(ctx context.Context, r repo.Repo, closeTimeout time.Duration) (*core.IpfsNode, error) {
+// Options configure the embedded node.
+type Options struct {
+	Dir          string                         // the IPFS repository, created when absent
+	Public       bool                           // join the public IPFS network
+	Configure    func(*kuboconfig.Config) error // applied to the default configuration at every start; may be nil
+	CloseTimeout time.Duration                  // bound on the node's Close
+}
+
+// Open starts a node online on its repository, which it creates on first use. The caller must Close the node. The node
+// outlives the requests it serves: ctx must not be the one that a signal cancels, or the node would stop in the middle
+// of a drain.
+func Open(ctx context.Context, o Options) (*core.IpfsNode, error) {
+	if err := loadPlugins(); err != nil {
+		return nil, err
+	}
+	r, err := openRepo(o.Dir, o.Public, o.Configure)
+	if err != nil {
+		return nil, err
+	}
+	node, err := startNode(ctx, r, o.CloseTimeout)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return node, nil
+}
+
+// startNode starts a node on the repository, which it owns once it runs.
+func startNode(ctx context.Context, r repo.Repo, closeTimeout time.Duration) (*core.IpfsNode, error) {
 	conf, err := r.Config()
 	if err != nil {
 		return nil, fmt.Errorf("read IPFS configuration: %w", err)

@@ -1,4 +1,4 @@
-package peer
+package ipfs
 
 import (
 	"context"
@@ -24,35 +24,40 @@ import (
 	kubopath "github.com/ipfs/boxo/path"
 )
 
-// connector is the orchestrator's way to the embedded node: direct calls, no HTTP between the two halves.
-type connector struct {
+// Connector is the orchestrator's way to the embedded node: direct calls, no HTTP between the two halves.
+type Connector struct {
 	node *core.IpfsNode
-	pins *localPins
+	pins *Pins
 	dir  string // where the blocks are, to measure free space
 }
 
-var _ ipfscluster.IPFSConnector = (*connector)(nil)
+// NewConnector makes a connector to the node whose repository is in dir.
+func NewConnector(node *core.IpfsNode, pins *Pins, dir string) *Connector {
+	return &Connector{node: node, pins: pins, dir: dir}
+}
+
+var _ ipfscluster.IPFSConnector = (*Connector)(nil)
 
 // SetClient implements ipfscluster.Component; the connector calls nobody.
-func (*connector) SetClient(*rpc.Client) {}
+func (*Connector) SetClient(*rpc.Client) {}
 
 // Shutdown implements ipfscluster.Component; the peer closes the node itself, last.
-func (*connector) Shutdown(context.Context) error { return nil }
+func (*Connector) Shutdown(context.Context) error { return nil }
 
 // Ready is always ready: the node is open before the connector exists.
-func (*connector) Ready(context.Context) <-chan struct{} {
+func (*Connector) Ready(context.Context) <-chan struct{} {
 	ready := make(chan struct{})
 	close(ready)
 	return ready
 }
 
 // ID returns the node's identity and addresses.
-func (c *connector) ID(context.Context) (api.IPFSID, error) {
-	return api.IPFSID{ID: c.node.Identity, Addresses: nodeAddrs(c.node)}, nil
+func (c *Connector) ID(context.Context) (api.IPFSID, error) {
+	return api.IPFSID{ID: c.node.Identity, Addresses: Addrs(c.node)}, nil
 }
 
-// nodeAddrs lists the node's addresses with its identity appended.
-func nodeAddrs(node *core.IpfsNode) []api.Multiaddr {
+// Addrs lists the node's addresses with its identity appended.
+func Addrs(node *core.IpfsNode) []api.Multiaddr {
 	full, err := peer.AddrInfoToP2pAddrs(&peer.AddrInfo{ID: node.Identity, Addrs: node.PeerHost.Addrs()})
 	if err != nil {
 		return nil
@@ -69,52 +74,57 @@ func apiMultiaddrs(addrs []ma.Multiaddr) []api.Multiaddr {
 }
 
 // Pin fetches and pins on the local node, whatever the pinset says.
-func (c *connector) Pin(ctx context.Context, pin api.Pin) error {
+func (c *Connector) Pin(ctx context.Context, pin api.Pin) error {
 	defer c.node.Blockstore.PinLock(ctx).Unlock(ctx)
-	if err := c.pins.fetch(ctx, pin, new(merkledag.ProgressTracker)); err != nil {
+	if err := c.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker)); err != nil {
 		return err
 	}
-	defer c.pins.lock(pin.Cid.Cid)()
-	return c.pins.pin(ctx, pin)
+	defer c.pins.Lock(pin.Cid.Cid)()
+	return c.pins.Pin(ctx, pin)
 }
 
 // Unpin removes the local pin, if there is one.
-func (c *connector) Unpin(ctx context.Context, h api.Cid) error {
+func (c *Connector) Unpin(ctx context.Context, h api.Cid) error {
 	defer c.node.Blockstore.PinLock(ctx).Unlock(ctx)
-	defer c.pins.lock(h.Cid)()
-	return c.pins.unpin(ctx, h.Cid)
+	defer c.pins.Lock(h.Cid)()
+	return c.pins.Unpin(ctx, h.Cid)
 }
 
 // PinLsCid tells how the node pins the CID.
-func (c *connector) PinLsCid(ctx context.Context, pin api.Pin) (api.IPFSPinStatus, error) {
-	return c.pins.status(ctx, pin.Cid.Cid)
+func (c *Connector) PinLsCid(ctx context.Context, pin api.Pin) (api.IPFSPinStatus, error) {
+	return c.pins.Status(ctx, pin.Cid.Cid)
 }
 
 // PinLs streams the local pins of the given types (recursive, direct) and closes out.
-func (c *connector) PinLs(ctx context.Context, types []string, out chan<- api.IPFSPinInfo) error {
+func (c *Connector) PinLs(ctx context.Context, types []string, out chan<- api.IPFSPinInfo) error {
 	defer close(out)
 	want := make(map[api.IPFSPinStatus]bool)
 	for _, t := range types {
 		want[api.IPFSPinStatusFromString(t)] = true
 	}
-	return c.pins.each(ctx, func(k cid.Cid, status api.IPFSPinStatus) error {
+	return c.pins.Each(ctx, func(k cid.Cid, status api.IPFSPinStatus) error {
 		if !want[status] {
 			return nil
 		}
-		return send(ctx, out, api.IPFSPinInfo{Cid: api.NewCid(k), Type: status})
+		select {
+		case out <- api.IPFSPinInfo{Cid: api.NewCid(k), Type: status}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	})
 }
 
-// ConnectSwarms has nothing to do: the peers' nodes stay connected by themselves (see mesh.go).
-func (*connector) ConnectSwarms(context.Context) error { return nil }
+// ConnectSwarms has nothing to do: the peers' nodes stay connected by themselves (package peer's mesh).
+func (*Connector) ConnectSwarms(context.Context) error { return nil }
 
 // SwarmPeers lists the peers that the node is connected to.
-func (c *connector) SwarmPeers(context.Context) ([]peer.ID, error) {
+func (c *Connector) SwarmPeers(context.Context) ([]peer.ID, error) {
 	return c.node.PeerHost.Network().Peers(), nil
 }
 
 // ConfigKey returns a value of the node's configuration; keypath is like "Datastore/StorageMax".
-func (c *connector) ConfigKey(keypath string) (any, error) {
+func (c *Connector) ConfigKey(keypath string) (any, error) {
 	conf, err := c.node.Repo.Config()
 	if err != nil {
 		return nil, fmt.Errorf("read IPFS configuration: %w", err)
@@ -139,7 +149,7 @@ func (c *connector) ConfigKey(keypath string) (any, error) {
 
 // RepoStat returns the size of the repository and, as the maximum, the most it could grow to: kubo's StorageMax or
 // what the file system has left, whichever is less. The allocator places pins by the difference.
-func (c *connector) RepoStat(ctx context.Context) (api.IPFSRepoStat, error) {
+func (c *Connector) RepoStat(ctx context.Context) (api.IPFSRepoStat, error) {
 	size, err := corerepo.RepoSize(ctx, c.node)
 	if err != nil {
 		return api.IPFSRepoStat{}, fmt.Errorf("measure IPFS repository: %w", err)
@@ -153,7 +163,7 @@ func (c *connector) RepoStat(ctx context.Context) (api.IPFSRepoStat, error) {
 }
 
 // RepoGC removes the blocks that no local pin holds, and lists them.
-func (c *connector) RepoGC(ctx context.Context) (api.RepoGC, error) {
+func (c *Connector) RepoGC(ctx context.Context) (api.RepoGC, error) {
 	result := api.RepoGC{Keys: []api.IPFSRepoGC{}}
 	roots, err := corerepo.BestEffortRoots(c.node.FilesRoot)
 	if err != nil {
@@ -170,7 +180,7 @@ func (c *connector) RepoGC(ctx context.Context) (api.RepoGC, error) {
 }
 
 // Resolve returns the CID at an IPFS or IPNS path; a bare CID counts as its own path.
-func (c *connector) Resolve(ctx context.Context, path string) (api.Cid, error) {
+func (c *Connector) Resolve(ctx context.Context, path string) (api.Cid, error) {
 	p, err := kubopath.NewPath(path)
 	if err != nil {
 		if p, err = kubopath.NewPath("/ipfs/" + path); err != nil {
@@ -195,7 +205,7 @@ func (c *connector) Resolve(ctx context.Context, path string) (api.Cid, error) {
 const putBatch = 64
 
 // BlockStream stores blocks as they come. Every block's content is checked against its CID.
-func (c *connector) BlockStream(ctx context.Context, in <-chan api.NodeWithMeta) error {
+func (c *Connector) BlockStream(ctx context.Context, in <-chan api.NodeWithMeta) error {
 	defer c.node.Blockstore.PinLock(ctx).Unlock(ctx)
 	err := c.storeBlocks(ctx, in)
 	if err != nil {
@@ -205,7 +215,7 @@ func (c *connector) BlockStream(ctx context.Context, in <-chan api.NodeWithMeta)
 	return err
 }
 
-func (c *connector) storeBlocks(ctx context.Context, in <-chan api.NodeWithMeta) error {
+func (c *Connector) storeBlocks(ctx context.Context, in <-chan api.NodeWithMeta) error {
 	batch := make([]blocks.Block, 0, putBatch)
 	flush := func() error {
 		if err := c.node.Blocks.AddBlocks(ctx, batch); err != nil {
@@ -242,7 +252,7 @@ func verifiedBlock(n api.NodeWithMeta) (blocks.Block, error) {
 }
 
 // BlockGet returns a block's content, from this node or whoever has it.
-func (c *connector) BlockGet(ctx context.Context, h api.Cid) ([]byte, error) {
+func (c *Connector) BlockGet(ctx context.Context, h api.Cid) ([]byte, error) {
 	block, err := c.node.Blocks.GetBlock(ctx, h.Cid)
 	if err != nil {
 		return nil, fmt.Errorf("get block %s: %w", h, err)

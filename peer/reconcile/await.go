@@ -1,0 +1,85 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/go-cid"
+)
+
+// AwaitRequest asks a peer to answer once it holds a pin, or how far it is.
+type AwaitRequest struct {
+	Cid     api.Cid
+	Index   uint64        // of the log entry that made the pin, or a later one
+	Timeout time.Duration // after which the peer answers in any case
+}
+
+// AwaitReply says how the wait ended. With neither Held nor Gone set, the peer is still at it.
+type AwaitReply struct {
+	Held   bool   // the peer has the pin's blocks and pins them
+	Gone   bool   // the pinset no longer wants the pin on that peer
+	Blocks int    // how many blocks it has fetched or checked so far
+	Error  string // what the latest attempt failed with
+}
+
+// Await waits until the state has applied the request's index and this node holds the pin, until the pinset no longer
+// wants it here, or until the request's time is over.
+func (r *Reconciler) Await(ctx context.Context, req AwaitRequest) (AwaitReply, error) {
+	timer := time.NewTimer(req.Timeout)
+	defer timer.Stop()
+	if err := r.feed.WaitApplied(ctx, req.Index); err != nil {
+		return AwaitReply{}, err
+	}
+	c := req.Cid.Cid
+	changed, stop := r.watch(c)
+	defer stop()
+	for {
+		pin, wanted, err := r.wanted(ctx, c)
+		if err != nil || !wanted {
+			return AwaitReply{Gone: !wanted}, err
+		}
+		if held, err := r.pins.Has(ctx, pin); err != nil || held {
+			return AwaitReply{Held: held}, err
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return r.progress(c), nil
+		case <-ctx.Done():
+			return AwaitReply{}, ctx.Err()
+		}
+	}
+}
+
+// progress tells how far the work on c is.
+func (r *Reconciler) progress(c cid.Cid) AwaitReply {
+	op, _ := r.operation(c)
+	var reply AwaitReply
+	if op.progress != nil {
+		reply.Blocks = op.progress.Value()
+	}
+	if op.err != nil {
+		reply.Error = op.err.Error()
+	}
+	return reply
+}
+
+// watch returns a channel that gets a token whenever an attempt at c has ended.
+func (r *Reconciler) watch(c cid.Cid) (changed <-chan struct{}, stop func()) {
+	ch := make(chan struct{}, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.watchers[c] == nil {
+		r.watchers[c] = make(map[chan struct{}]struct{})
+	}
+	r.watchers[c][ch] = struct{}{}
+	return ch, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.watchers[c], ch)
+		if len(r.watchers[c]) == 0 {
+			delete(r.watchers, c)
+		}
+	}
+}
