@@ -63,11 +63,14 @@ func dev(ctx context.Context, o devOptions, env environment) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := layout.removeClusterFile(); err != nil { // of an earlier run: its processes are gone
+		return err
+	}
 	cluster, err := startDevCluster(layout, env.stdout)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, cluster.stop()) }()
+	defer func() { err = errors.Join(err, cluster.stop(), layout.removeClusterFile()) }()
 
 	fmt.Fprintf(env.stdout, "Starting %d peers in %s\n", o.peers, o.dir)
 	if err := cluster.awaitReady(ctx); err != nil {
@@ -153,7 +156,7 @@ func (c *devCluster) writeFile() error {
 	if err != nil {
 		return fmt.Errorf("encode cluster.json: %w", err)
 	}
-	path := filepath.Join(c.layout.dir, "cluster.json")
+	path := c.layout.clusterFile()
 	if err := os.WriteFile(path+".tmp", append(raw, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write cluster.json: %w", err)
 	}

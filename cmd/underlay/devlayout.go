@@ -21,6 +21,16 @@ type devLayout struct {
 	peers []devPeer
 }
 
+// clusterFile is where tests and tools find the peers while the cluster runs.
+func (l devLayout) clusterFile() string { return filepath.Join(l.dir, "cluster.json") }
+
+func (l devLayout) removeClusterFile() error {
+	if err := os.Remove(l.clusterFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the file of an earlier run: %w", err)
+	}
+	return nil
+}
+
 // devPeer is one peer's place: a directory and its ports on loopback.
 type devPeer struct {
 	Name string

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -23,9 +24,11 @@ type Cluster struct {
 	// Startup is the time from starting the command to all peers ready.
 	Startup time.Duration
 
-	t     testing.TB
-	dev   *exec.Cmd
-	acked map[string]bool
+	t      testing.TB
+	dev    *exec.Cmd
+	reaped chan struct{} // closed when the dev process is gone
+	acked  map[string]bool
+	closed bool
 }
 
 // Peer is one process of a cluster.
@@ -45,7 +48,10 @@ type Peer struct {
 // Start runs a dev cluster in a temporary directory until the test ends. args are further arguments of `underlay dev`.
 func Start(t testing.TB, args ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, Dir: t.TempDir(), acked: make(map[string]bool)}
+	c := &Cluster{t: t, Dir: t.TempDir(), acked: make(map[string]bool), reaped: make(chan struct{})}
+	if i := slices.Index(args, "--dir"); i >= 0 {
+		c.Dir = args[i+1]
+	}
 	args = append([]string{"dev", "--dir", c.Dir, "--base-port", strconv.Itoa(FreePorts(t))}, args...)
 	c.dev = exec.Command(Underlay(t), args...)
 	log, err := os.Create(filepath.Join(c.Dir, "dev.log"))
@@ -58,6 +64,10 @@ func Start(t testing.TB, args ...string) *Cluster {
 	if err := c.dev.Start(); err != nil {
 		t.Fatal(err)
 	}
+	go func() {
+		defer close(c.reaped)
+		_ = c.dev.Wait() // its output tells what went wrong
+	}()
 	t.Cleanup(c.close)
 	c.readClusterFile()
 	c.Startup = time.Since(began)
@@ -68,14 +78,9 @@ func Start(t testing.TB, args ...string) *Cluster {
 func (c *Cluster) readClusterFile() {
 	c.t.Helper()
 	path := filepath.Join(c.Dir, "cluster.json")
-	exited := make(chan struct{})
-	go func() {
-		defer close(exited)
-		_ = c.dev.Wait()
-	}()
 	Eventually(c.t, 2*time.Minute, func() error {
 		select {
-		case <-exited:
+		case <-c.reaped:
 			log, _ := os.ReadFile(filepath.Join(c.Dir, "dev.log"))
 			c.t.Fatalf("underlay dev ended: %s", log)
 		default:
@@ -170,9 +175,13 @@ func health(p *Peer) error {
 	return nil
 }
 
-// close checks the invariants and stops every process that the test started.
+// close checks the invariants and stops every process that the test started. It may be called twice.
 func (c *Cluster) close() {
-	if !c.t.Failed() && len(c.Peers) > 0 {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	if !c.t.Failed() {
 		c.checkInvariants()
 	}
 	for _, p := range c.Peers {
@@ -180,15 +189,8 @@ func (c *Cluster) close() {
 			c.Stop(p)
 		}
 	}
-	if c.dev.ProcessState == nil {
-		_ = c.dev.Process.Signal(syscall.SIGTERM) // fails when it is gone
-		Eventually(c.t, 30*time.Second, func() error {
-			if err := syscall.Kill(c.dev.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
-				return errors.New("underlay dev is still there")
-			}
-			return nil
-		})
-	}
+	_ = c.dev.Process.Signal(syscall.SIGTERM) // fails when it is gone
+	<-c.reaped
 	if c.t.Failed() {
 		c.showLogs()
 	}
