@@ -150,15 +150,7 @@ func TestPinsStayExactThroughRestartsAndSnapshots(t *testing.T) {
 	verify := func(when string) {
 		t.Helper()
 		for i, m := range tc.up() {
-			st, err := m.State(limit(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := make(map[api.Cid]api.Pin)
-			for _, p := range listPins(t, st) {
-				got[p.Cid] = p
-			}
-			if !reflect.DeepEqual(got, want) {
+			if got := statePins(t, m); !reflect.DeepEqual(got, want) {
 				t.Fatalf("%s, peer %d: got %+v, want %+v", when, i, got, want)
 			}
 		}
@@ -196,6 +188,20 @@ func TestPinsStayExactThroughRestartsAndSnapshots(t *testing.T) {
 	tc.awaitReady()
 	commit(late, plainPin(41))
 	verify("after a snapshot")
+}
+
+// statePins reads all pins after a barrier.
+func statePins(t *testing.T, m *member) map[api.Cid]api.Pin {
+	t.Helper()
+	st, err := m.State(limit(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pins := make(map[api.Cid]api.Pin)
+	for _, p := range listPins(t, st) {
+		pins[p.Cid] = p
+	}
+	return pins
 }
 
 func TestRestartOfAllKeepsEverything(t *testing.T) {

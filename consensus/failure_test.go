@@ -334,6 +334,22 @@ func TestCloseAndClean(t *testing.T) {
 	if err := <-next; !errors.Is(err, ErrClosed) {
 		t.Errorf("next: %v", err)
 	}
+	checkClosed(t, c)
+	goleak.VerifyNone(t, ignore,
+		// The host starts this one when it gets round to it.
+		goleak.IgnoreTopFunction("github.com/libp2p/go-libp2p/p2p/protocol/identify.(*idService).loop.func1"))
+	if err := c.Clean(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(o.Dir)
+	if err != nil || len(left) != 0 {
+		t.Errorf("left after clean: %v, %v", left, err)
+	}
+}
+
+// checkClosed tries what must fail after Close.
+func checkClosed(t *testing.T, c *Consensus) {
+	t.Helper()
 	_, commitErr := c.Commit(t.Context(), PinOp(plainPin(2)))
 	_, getErr := c.Local().Get(t.Context(), testCid(1))
 	for what, err := range map[string]error{
@@ -347,16 +363,6 @@ func TestCloseAndClean(t *testing.T) {
 	}
 	if s := c.Status(); s.State != "Shutdown" {
 		t.Errorf("status %+v", s)
-	}
-	goleak.VerifyNone(t, ignore,
-		// The host starts this one when it gets round to it.
-		goleak.IgnoreTopFunction("github.com/libp2p/go-libp2p/p2p/protocol/identify.(*idService).loop.func1"))
-	if err := c.Clean(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	left, err := os.ReadDir(o.Dir)
-	if err != nil || len(left) != 0 {
-		t.Errorf("left after clean: %v, %v", left, err)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	forwardProtocol protocol.ID = "/underlay/consensus/1"
-	forwardService              = "Consensus"
+	forwardProtocol = protocol.ID("/underlay/consensus/1")
+	forwardService  = "Consensus"
 )
 
 // Codes of the leader's answers. The RPC library carries errors as text, which

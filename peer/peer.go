@@ -129,7 +129,7 @@ func (p *Peer) openNode(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.onClose("IPFS node", p.node.Close)
+	p.onClose("IPFS node", func() error { return ipfs.Close(p.node) })
 	p.pins = ipfs.NewPins(p.node)
 	return nil
 }

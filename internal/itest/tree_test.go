@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +15,16 @@ import (
 // other two byte by byte; the stock cluster client sees it pinned on all three.
 func TestTreeThroughStockClients(t *testing.T) {
 	c := Start(t)
-	tree := filepath.Join(runtime.GOROOT(), "src", "net")
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := filepath.Join(strings.TrimSpace(string(goroot)), "src", "net")
 	root := lastLine(IPFS(t, "--api", Multiaddr(c.Peers[1].API), "add", "-r", "-Q", tree))
 	c.Acked(root)
 
 	files := 0
-	err := filepath.WalkDir(tree, func(path string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(tree, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}

@@ -21,7 +21,7 @@ type Options struct {
 	CloseTimeout time.Duration                  // bound on the node's Close
 }
 
-// Open starts a node online on its repository, which it creates on first use. The caller must Close the node. The node
+// Open starts a node online on its repository, which it creates on first use. The caller must pass it to Close. The node
 // outlives the requests it serves: ctx must not be the one that a signal cancels, or the node would stop in the middle
 // of a drain.
 func Open(ctx context.Context, o Options) (*core.IpfsNode, error) {
@@ -37,6 +37,15 @@ func Open(ctx context.Context, o Options) (*core.IpfsNode, error) {
 		return nil, errors.Join(err, r.Close())
 	}
 	return node, nil
+}
+
+// Close stops the node and what it leaves running when it is closed by itself.
+func Close(node *core.IpfsNode) error {
+	var err error
+	if node.Bootstrapper != nil {
+		err = node.Bootstrapper.Close()
+	}
+	return errors.Join(err, node.Close())
 }
 
 // startNode starts a node on the repository, which it owns once it runs.

@@ -9,9 +9,15 @@ import (
 )
 
 // loadPlugins registers kubo's datastores and codecs, which is to be done once in a process however many nodes it runs,
-// and keeps kubo's loggers to errors.
+// and keeps the libraries' loggers to errors.
 var loadPlugins = sync.OnceValue(func() error {
 	logging.SetAllLoggers(logging.LevelError)
+	// These log what they also return, which then shows twice.
+	for _, name := range []string{"cluster", "config", "p2p-config", "core"} {
+		if err := logging.SetLogLevel(name, "fatal"); err != nil {
+			return fmt.Errorf("quiet the logger %s: %w", name, err)
+		}
+	}
 	plugins, err := loader.NewPluginLoader("")
 	if err != nil {
 		return fmt.Errorf("load kubo's plugins: %w", err)
