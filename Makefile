@@ -1,6 +1,7 @@
 # Everything a developer or CI runs. `make help` lists the targets.
 .DEFAULT_GOAL := help
 SHELL := bash
+export CGO_ENABLED := 0 # static binaries, and no C compiler needed
 BUILD := go build -ldflags '-s -w'
 DEV_FLAGS ?=
 
@@ -27,7 +28,7 @@ test: build stock ## run all tests, those with real clusters included
 
 .PHONY: race
 race: ## run the unit tests with the race detector
-	go test -race -short -timeout 15m ./config/... ./consensus/... ./gateway/... ./proxy/... ./peer/...
+	CGO_ENABLED=1 go test -race -short -timeout 15m ./config/... ./consensus/... ./gateway/... ./proxy/... ./peer/...
 
 .PHONY: bench
 bench: build stock ## print the figures: start, memory, binary size, add of 256 MiB

@@ -3,35 +3,35 @@ module github.com/underlay/underlay
 go 1.26.4
 
 require (
-	github.com/cockroachdb/pebble/v2 v2.1.5
-	github.com/gofrs/flock v0.13.1
-	github.com/gorilla/mux v1.8.1
-	github.com/hashicorp/go-hclog v1.6.3
-	github.com/hashicorp/raft v1.7.3
-	github.com/hashicorp/raft-wal v0.4.2
-	github.com/ipfs-cluster/ipfs-cluster v1.1.6
-	github.com/ipfs/boxo v0.40.0
-	github.com/ipfs/go-block-format v0.2.3
-	github.com/ipfs/go-cid v0.6.1
-	github.com/ipfs/go-datastore v0.9.1
-	github.com/ipfs/go-ipfs-cmds v0.16.1
-	github.com/ipfs/go-ipld-format v0.6.3
-	github.com/ipfs/go-log/v2 v2.9.2
-	github.com/ipfs/kubo v0.42.0
-	github.com/libp2p/go-libp2p v0.48.0
-	github.com/libp2p/go-libp2p-gorpc v0.6.0
-	github.com/libp2p/go-libp2p-pubsub v0.16.0
-	github.com/multiformats/go-multiaddr v0.16.1
-	github.com/multiformats/go-multihash v0.2.3
-	github.com/multiformats/go-multistream v0.6.1
-	github.com/prometheus/client_golang v1.23.2
-	github.com/rs/cors v1.11.1
-	github.com/spf13/cobra v1.10.1
-	github.com/spf13/pflag v1.0.9
-	go.uber.org/goleak v1.3.0
-	go.yaml.in/yaml/v3 v3.0.5
-	golang.org/x/sync v0.22.0
-	golang.org/x/sys v0.47.0
+	github.com/cockroachdb/pebble/v2 v2.1.5 // the replicated state on disk
+	github.com/gofrs/flock v0.13.1 // one process per data directory
+	github.com/gorilla/mux v1.8.1 // routes of the REST API, matched as the stock API matches them
+	github.com/hashicorp/go-hclog v1.6.3 // raft's logger, bridged to slog
+	github.com/hashicorp/raft v1.7.3 // the consensus protocol
+	github.com/hashicorp/raft-wal v0.4.2 // raft's log on disk, the fastest measured
+	github.com/ipfs-cluster/ipfs-cluster v1.1.6 // the orchestrator, its types, allocator, informers and monitor; the stock ctl for tests
+	github.com/ipfs/boxo v0.40.0 // gateway handler, pinner interface, DAG tools: what kubo is made of
+	github.com/ipfs/go-block-format v0.2.3 // blocks handed to the node
+	github.com/ipfs/go-cid v0.6.1 // CIDs
+	github.com/ipfs/go-datastore v0.9.1 // the orchestrator wants one
+	github.com/ipfs/go-ipfs-cmds v0.16.1 // errors in kubo's RPC form
+	github.com/ipfs/go-ipld-format v0.6.3 // nodes and their errors
+	github.com/ipfs/go-log/v2 v2.9.2 // quiets the libraries' loggers
+	github.com/ipfs/kubo v0.42.0 // the IPFS node and its RPC commands; the stock ipfs for tests
+	github.com/libp2p/go-libp2p v0.48.0 // hosts, the private network, the handshake
+	github.com/libp2p/go-libp2p-gorpc v0.6.0 // calls between peers, as the orchestrator uses it
+	github.com/libp2p/go-libp2p-pubsub v0.16.0 // gossip of the peers' metrics
+	github.com/multiformats/go-multiaddr v0.16.1 // addresses
+	github.com/multiformats/go-multihash v0.2.3 // CIDs in tests
+	github.com/multiformats/go-multistream v0.6.1 // protocol negotiation of the handshake
+	github.com/prometheus/client_golang v1.23.2 // the gateway handler's metrics registry
+	github.com/rs/cors v1.11.1 // CORS of the REST API, as the stock API has it
+	github.com/spf13/cobra v1.10.1 // command line with completion
+	github.com/spf13/pflag v1.0.9 // a flag for every setting
+	go.uber.org/goleak v1.3.0 // tests find goroutines left behind
+	go.yaml.in/yaml/v3 v3.0.5 // the settings file, with line numbers for faults
+	golang.org/x/sync v0.22.0 // errgroup
+	golang.org/x/sys v0.47.0 // free space of a file system
 )
 
 require (

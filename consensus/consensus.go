@@ -135,7 +135,7 @@ func (c *Consensus) startRaft() error {
 		return errors.Join(fmt.Errorf("start raft: %w", err), c.streams.cut(ctx), transport.Close())
 	}
 	c.raft = r
-	c.leaders = watchLeader(r)
+	c.leaders = watchLeader(r, c.log)
 	return nil
 }
 

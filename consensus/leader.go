@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -11,6 +12,7 @@ import (
 // leaderWatch knows who leads, as far as this peer's raft knows.
 type leaderWatch struct {
 	raft     *raft.Raft
+	log      *slog.Logger
 	observer *raft.Observer
 	events   chan raft.Observation
 	stop     chan struct{}
@@ -22,9 +24,10 @@ type leaderWatch struct {
 }
 
 // watchLeader starts watching. close must be called.
-func watchLeader(r *raft.Raft) *leaderWatch {
+func watchLeader(r *raft.Raft, log *slog.Logger) *leaderWatch {
 	w := &leaderWatch{
 		raft: r,
+		log:  log,
 		// One waiting event is enough: what counts is raft's answer when it is
 		// handled.
 		events:  make(chan raft.Observation, 1),
@@ -75,6 +78,11 @@ func (w *leaderWatch) refresh() (peer.ID, <-chan struct{}) {
 	}
 	if id != w.id {
 		w.id = id
+		if id == "" {
+			w.log.Warn("the cluster has no leader")
+		} else {
+			w.log.Info("the cluster has a leader", "leader", id, "term", w.raft.CurrentTerm())
+		}
 		close(w.changed)
 		w.changed = make(chan struct{})
 	}

@@ -42,13 +42,13 @@ func (s slogSink) Accept(name string, level hclog.Level, msg string, args ...any
 	s.log.Log(context.Background(), slogLevel(level), msg, args...)
 }
 
+// slogLevel rates raft's lines one level lower than raft does: it tells of every failed attempt to reach a peer as an
+// error, and of ordinary steps of joining as warnings. What fails in earnest comes back to us as an error.
 func slogLevel(l hclog.Level) slog.Level {
 	switch l {
 	case hclog.Error:
-		return slog.LevelError
-	case hclog.Warn:
 		return slog.LevelWarn
-	case hclog.Info:
+	case hclog.Warn:
 		return slog.LevelInfo
 	default:
 		return slog.LevelDebug

@@ -59,27 +59,34 @@ func (d *dataDir) Close() error {
 
 // loadIdentity returns the identity of the cluster host, made on first start.
 func (d *dataDir) loadIdentity() (*clusterconfig.Identity, error) {
-	ident := &clusterconfig.Identity{}
-	err := ident.LoadJSONFromFile(d.identity())
+	raw, err := os.ReadFile(d.identity())
 	if err == nil {
+		ident := &clusterconfig.Identity{}
+		if err := ident.LoadJSON(raw); err != nil {
+			return nil, fmt.Errorf("read peer identity %s: %w", d.identity(), err)
+		}
 		return ident, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read peer identity %s: %w", d.identity(), err)
+		return nil, fmt.Errorf("read peer identity: %w", err)
 	}
-	ident, err = clusterconfig.NewIdentity()
+	ident, err := clusterconfig.NewIdentity()
 	if err != nil {
 		return nil, fmt.Errorf("make peer identity: %w", err)
 	}
-	raw, err := ident.ToJSON()
+	raw, err = ident.ToJSON()
 	if err != nil {
 		return nil, fmt.Errorf("encode peer identity: %w", err)
 	}
 	return ident, writeFile(d.identity(), raw)
 }
 
-// loadSecret returns the cluster secret: the configured one, else the one kept from an earlier start, else a new one.
-func (d *dataDir) loadSecret(configured []byte) (secret []byte, generated bool, err error) {
+// errNoSecret reports a peer that shall find others but shares no secret with them.
+var errNoSecret = errors.New("cluster.peers names other peers, but cluster.secret is empty; give all of them the same secret")
+
+// loadSecret returns the cluster secret: the configured one, else the one kept from an earlier start, else, for a peer
+// that is alone, a new one.
+func (d *dataDir) loadSecret(configured []byte, alone bool) (secret []byte, generated bool, err error) {
 	if len(configured) > 0 {
 		return configured, false, nil
 	}
@@ -93,6 +100,8 @@ func (d *dataDir) loadSecret(configured []byte) (secret []byte, generated bool, 
 		return secret, false, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, false, fmt.Errorf("read cluster secret: %w", err)
+	case !alone:
+		return nil, false, errNoSecret
 	}
 	secret = make([]byte, secretLen)
 	if _, err := rand.Read(secret); err != nil {

@@ -114,7 +114,7 @@ func (p *Peer) openDir(context.Context) (err error) {
 	if p.identity, err = p.dir.loadIdentity(); err != nil {
 		return err
 	}
-	secret, generated, err := p.dir.loadSecret(p.opts.Secret)
+	secret, generated, err := p.dir.loadSecret(p.opts.Secret, len(p.opts.Peers) == 0)
 	if generated {
 		p.logger.Info("made a cluster secret; peers that shall join this one need the same", "file", p.dir.secret())
 	}

@@ -43,6 +43,7 @@ func build(pkg string) (string, error) {
 		out := filepath.Join(root(), "bin", filepath.Base(pkg))
 		cmd := exec.Command("go", "build", "-ldflags", "-s -w", "-o", out, pkg)
 		cmd.Dir = root()
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile does
 		if msg, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("build %s: %w\n%s", pkg, err, msg)
 		}
