@@ -129,11 +129,13 @@ func datastoreSpec() map[string]any {
 	}
 }
 
-// leavePublicNetwork switches off everything by which a node finds or serves strangers.
+// leavePublicNetwork switches off everything by which a node finds or serves strangers. What is left of the DHT is the one
+// between the peers' own nodes, also when they share a machine: names need it.
 func leavePublicNetwork(conf *kuboconfig.Config) {
 	conf.Bootstrap = []string{}
 	conf.DNS.Resolvers = map[string]string{}
-	conf.Routing.Type = kuboconfig.NewOptionalString("none")
+	conf.Routing.Type = kuboconfig.NewOptionalString("dht")
+	conf.Routing.LoopbackAddressesOnLanDHT = kuboconfig.True
 	conf.Routing.DelegatedRouters = []string{}
 	conf.Ipns.DelegatedPublishers = []string{}
 	conf.AutoConf.Enabled = kuboconfig.False
