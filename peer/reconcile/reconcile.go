@@ -183,8 +183,20 @@ func (r *Reconciler) wanted(ctx context.Context, c cid.Cid) (pin api.Pin, wanted
 func (r *Reconciler) Hint(c cid.Cid) { r.enqueue(c, true) }
 
 func (r *Reconciler) enqueue(c cid.Cid, fresh bool) {
-	r.mark(c, api.TrackerStatusPinQueued)
+	r.markQueued(c)
 	r.queue.add(c, fresh)
+}
+
+// markQueued notes that c waits for a worker. If one has it already, what that one does, and has fetched, stays in view.
+func (r *Reconciler) markQueued(c cid.Cid) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	op := r.unsettled[c]
+	if op.status == api.TrackerStatusPinning || op.status == api.TrackerStatusUnpinning {
+		return
+	}
+	op.status, op.since, op.progress = api.TrackerStatusPinQueued, time.Now(), nil
+	r.unsettled[c] = op
 }
 
 func (r *Reconciler) work(ctx context.Context) {
