@@ -64,6 +64,7 @@ func (c *Consensus) Bootstrap(peers []peer.ID) error {
 		return fmt.Errorf("bootstrap cluster: %w", err)
 	}
 	c.hasState.Store(true)
+	c.elector.signal()
 	return nil
 }
 
