@@ -7,7 +7,7 @@ DEV_FLAGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/underlay
@@ -26,6 +26,10 @@ stock: ## build the stock clients bin/ipfs and bin/ipfs-cluster-ctl
 test: build stock ## run all tests, those with real clusters included
 	go test -timeout 15m ./...
 
+.PHONY: fault
+fault: build ## run the long fault tests: kills, outages and, as root, power cuts (UNDERLAY_SEED=n replays)
+	UNDERLAY_FAULT=1 go test -v -count 1 -timeout 90m ./internal/itest ./consensus/...
+
 .PHONY: race
 race: ## run the unit tests with the race detector
 	CGO_ENABLED=1 go test -race -short -timeout 15m ./config/... ./consensus/... ./gateway/... ./proxy/... ./peer/...
@@ -33,6 +37,10 @@ race: ## run the unit tests with the race detector
 .PHONY: bench
 bench: build stock ## print the figures: start, memory, binary size, add of 256 MiB
 	go test -run '^$$' -bench . -benchtime 1x -timeout 15m ./internal/itest
+
+.PHONY: bench-pins
+bench-pins: ## compare pins with the stock three peers (BENCH_PINS=10000,100000 BENCH_ROUNDS=5 BENCH_KILLS=5)
+	go test -run '^$$' -bench Pins -benchtime 1x -timeout 6h ./internal/stockbench
 
 .PHONY: fmt
 fmt: ## format the source

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Multiaddr returns an HTTP address of a peer in the form that the stock command line clients want.
@@ -21,6 +22,15 @@ func Multiaddr(rawURL string) string {
 	}
 	host, port, _ := net.SplitHostPort(u.Host)
 	return "/ip4/" + host + "/tcp/" + port
+}
+
+// requestTimeout ends a request that nobody answers: longer than any peer takes to give up by itself.
+const requestTimeout = 2 * time.Minute
+
+// newClient returns a client that keeps a connection to a peer for each of many concurrent callers. It repeats no
+// request that may have changed something.
+func newClient() *http.Client {
+	return &http.Client{Timeout: requestTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 }
 
 // Add adds a file through the RPC API, as `curl -F` does, and returns its CID. The pin is acknowledged when it returns.
@@ -37,7 +47,7 @@ func (p *Peer) Add(content []byte, query string) (string, error) {
 	if err := form.Close(); err != nil {
 		return "", err
 	}
-	resp, err := http.Post(p.API+"/api/v0/add?"+query, form.FormDataContentType(), &body)
+	resp, err := p.http.Post(p.API+"/api/v0/add?"+query, form.FormDataContentType(), &body)
 	if err != nil {
 		return "", err
 	}
@@ -59,7 +69,7 @@ func (p *Peer) RPC(command string, args ...string) (string, error) {
 		}
 		query.Add(key, value)
 	}
-	resp, err := http.Post(p.API+"/api/v0/"+command+"?"+query.Encode(), "", nil)
+	resp, err := p.http.Post(p.API+"/api/v0/"+command+"?"+query.Encode(), "", nil)
 	if err != nil {
 		return "", err
 	}
@@ -69,7 +79,7 @@ func (p *Peer) RPC(command string, args ...string) (string, error) {
 
 // Fetch returns what the peer's gateway answers for a path.
 func (p *Peer) Fetch(path string) ([]byte, error) {
-	resp, err := http.Get(p.Gateway + path)
+	resp, err := p.http.Get(p.Gateway + path)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +95,7 @@ func (p *Peer) Do(method, url string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := p.http.Do(req)
 	if err != nil {
 		return nil, err
 	}

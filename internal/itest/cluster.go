@@ -41,7 +41,9 @@ type Peer struct {
 	REST    string `json:"rest"`
 
 	dir     string
+	http    *http.Client
 	running bool
+	paused  bool
 	again   *exec.Cmd // set when the test has restarted it
 }
 
@@ -97,7 +99,7 @@ func (c *Cluster) readClusterFile() {
 		return nil
 	})
 	for _, p := range c.Peers {
-		p.dir, p.running = filepath.Join(c.Dir, p.Name), true
+		p.dir, p.http, p.running = filepath.Join(c.Dir, p.Name), newClient(), true
 	}
 }
 
@@ -108,11 +110,40 @@ func (c *Cluster) Kill(p *Peer) {
 	c.awaitExit(p)
 }
 
+// KillAll ends the processes of several peers with SIGKILL at the same moment and waits until they are gone. One that
+// has ended by itself, because a test broke its disk, is fine too.
+func (c *Cluster) KillAll(peers ...*Peer) {
+	c.t.Helper()
+	for _, p := range peers {
+		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			c.t.Fatalf("kill %s: %v", p.Name, err)
+		}
+		p.running = false
+	}
+	for _, p := range peers {
+		c.awaitExit(p)
+	}
+}
+
 // Stop ends a peer's process in an orderly way and waits until it is gone.
 func (c *Cluster) Stop(p *Peer) {
 	c.t.Helper()
 	c.signal(p, syscall.SIGTERM)
 	c.awaitExit(p)
+}
+
+// Pause freezes a peer's process: its connections stay open and nobody answers.
+func (c *Cluster) Pause(p *Peer) {
+	c.t.Helper()
+	c.signal(p, syscall.SIGSTOP)
+	p.paused = true
+}
+
+// Resume lets a paused peer go on as if no time had passed.
+func (c *Cluster) Resume(p *Peer) {
+	c.t.Helper()
+	c.signal(p, syscall.SIGCONT)
+	p.running, p.paused = true, false
 }
 
 func (c *Cluster) signal(p *Peer, sig syscall.Signal) {
@@ -128,7 +159,7 @@ func (c *Cluster) awaitExit(p *Peer) {
 	c.t.Helper()
 	if p.again != nil {
 		_ = p.again.Wait() // killed: its state does not matter
-		p.again = nil
+		p.again, p.paused = nil, false
 		return
 	}
 	Eventually(c.t, 20*time.Second, func() error {
@@ -137,6 +168,7 @@ func (c *Cluster) awaitExit(p *Peer) {
 		}
 		return nil
 	})
+	p.paused = false
 }
 
 // Restart starts a peer again that was killed or stopped, as the user is told to. It does not wait.
@@ -164,7 +196,7 @@ func (c *Cluster) AwaitReady(peers ...*Peer) {
 }
 
 func health(p *Peer) error {
-	resp, err := http.Get(p.REST + "/health")
+	resp, err := p.http.Get(p.REST + "/health")
 	if err != nil {
 		return err
 	}
@@ -185,6 +217,9 @@ func (c *Cluster) close() {
 		c.checkInvariants()
 	}
 	for _, p := range c.Peers {
+		if p.paused { // or it would not hear that it shall stop
+			c.Resume(p)
+		}
 		if p.again != nil {
 			c.Stop(p)
 		}
