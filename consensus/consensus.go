@@ -119,8 +119,8 @@ func (c *Consensus) startRaft() error {
 	conf.LocalID = raft.ServerID(c.id.String())
 	conf.Logger = logger
 	conf.LeaderLeaseTimeout = c.opts.Heartbeat / 2
-	conf.HeartbeatTimeout = conf.LeaderLeaseTimeout // until a leader is known, see elect.go
-	conf.ElectionTimeout = conf.LeaderLeaseTimeout
+	conf.HeartbeatTimeout = c.opts.Heartbeat
+	conf.ElectionTimeout = c.opts.Heartbeat
 	conf.CommitTimeout = min(conf.CommitTimeout, c.opts.Heartbeat/4)
 	conf.MaxAppendEntries = 512
 	conf.BatchApplyCh = true

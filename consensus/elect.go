@@ -15,9 +15,9 @@ import (
 // started, or the connection to the leader has broken because its process died.
 // The elector makes use of that.
 //
-//   - While the leader is unknown or unreachable, raft's timeouts are the
-//     leader's lease: half a Heartbeat, the shortest that is safe from electing
-//     another one beside it. With a reachable leader they are a whole Heartbeat.
+//   - While there is no leader, raft's timeouts are the leader's lease: half a
+//     Heartbeat, the shortest that is safe from electing another one beside it.
+//     With a leader they are a whole Heartbeat.
 //   - Once a majority is there to vote, the peers stand for election one by one
 //     in the order of their IDs, electionStep apart: the first that has all
 //     committed entries wins, and votes are not split.
@@ -54,14 +54,14 @@ func (c *Consensus) hastenElections() {
 	}
 	c.host.Network().Notify(bundle)
 	defer c.host.Network().StopNotify(bundle)
-	eager := true
+	eager := false
 	var campaign campaign
 	for {
 		leader, changed := c.leaders.refresh()
 		settled := leader != "" && c.reaches(leader)
-		if settled == eager {
-			eager = !settled
-			c.setEager(eager)
+		if eager {
+			eager = false // the follower has looked at its clock by now
+			c.setEager(false)
 		}
 		var tick <-chan time.Time
 		if settled || !c.isVoter() {
@@ -69,7 +69,7 @@ func (c *Consensus) hastenElections() {
 		} else {
 			if campaign.due(c, leader) {
 				// Only a shortened timeout makes a follower act at once.
-				c.setEager(false)
+				eager = true
 				c.setEager(true)
 			}
 			tick = time.After(electionTick)
@@ -92,8 +92,8 @@ type campaign struct {
 
 func newCampaign() campaign { return campaign{} }
 
-// due reports, once, that it is this peer's turn. A leader that is known but
-// unreachable must have been silent for its lease.
+// due reports, once, that it is this peer's turn. A leader that is known must
+// have been unreachable, and silent, for its lease.
 func (g *campaign) due(c *Consensus, leader peer.ID) bool {
 	now := time.Now()
 	rank, quorum := c.electors(leader)
@@ -105,7 +105,11 @@ func (g *campaign) due(c *Consensus, leader peer.ID) bool {
 		g.since = now
 	}
 	start := g.since
-	if silence := c.raft.LastContact().Add(c.opts.Heartbeat / 2); start.Before(silence) {
+	lease := c.opts.Heartbeat / 2
+	if leader != "" {
+		start = start.Add(lease)
+	}
+	if silence := c.raft.LastContact().Add(lease); start.Before(silence) {
 		start = silence
 	}
 	if g.stood || c.raft.State() != raft.Follower || now.Before(start.Add(time.Duration(rank)*electionStep)) {
