@@ -101,6 +101,7 @@ func Open(o Options) (*Consensus, error) {
 	c.batcher.start(o.InFlight)
 	c.background.start(c.nudge)
 	c.background.start(c.awaitReady)
+	c.background.start(c.superviseMembers)
 	return c, nil
 }
 

@@ -65,6 +65,12 @@ func (s *service) ReadIndex(_ context.Context, _ struct{}, out *indexReply) erro
 	return nil
 }
 
+// Stats tells how far this peer is.
+func (s *service) Stats(_ context.Context, _ struct{}, out *statsReply) error {
+	*out = s.c.statsHere()
+	return nil
+}
+
 // AddPeer makes a peer a member.
 func (s *service) AddPeer(_ context.Context, id string, out *memberReply) error {
 	*out = s.c.changeMemberHere(memberAdd, id)

@@ -34,6 +34,11 @@ func (c *Consensus) isMember(id peer.ID) bool {
 	return slices.ContainsFunc(c.servers(), func(s raft.Server) bool { return s.ID == want })
 }
 
+func (c *Consensus) isVoter(id peer.ID) bool {
+	want := raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(id.String()), Address: raft.ServerAddress(id.String())}
+	return slices.Contains(c.servers(), want)
+}
+
 // Bootstrap makes this peer, which must have no state, the first of a new
 // cluster with exactly these voters. One peer of the cluster calls it; calling
 // it on several with the same set is harmless. It fails with ErrHasState when
@@ -131,8 +136,8 @@ func (c *Consensus) changeMember(ctx context.Context, change memberChange, id pe
 	}
 }
 
-// changeMemberHere changes the configuration if this peer leads. A new member is
-// a voter at once; to let it catch up first, this is the place.
+// changeMemberHere changes the configuration if this peer leads. A new member
+// does not vote until it has caught up: see superviseMembers.
 func (c *Consensus) changeMemberHere(change memberChange, id string) memberReply {
 	if !c.gate.enter() {
 		return memberReply{Code: codeClosed}
@@ -147,10 +152,10 @@ func (c *Consensus) changeMemberHere(change memberChange, id string) memberReply
 	switch {
 	case c.raft.State() != raft.Leader:
 		return memberReply{Code: codeNotLeader}
-	case change == memberAdd && i >= 0 && servers[i].Suffrage == raft.Voter, change == memberRemove && i < 0:
+	case change == memberAdd && i >= 0, change == memberRemove && i < 0:
 		return c.confirmHere()
 	case change == memberAdd:
-		err = c.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(id), 0, enqueueTimeout).Error()
+		err = c.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, enqueueTimeout).Error()
 	case len(servers) == 1:
 		return memberReply{Code: codeInvalid, Message: "the only member cannot be removed"}
 	case id == c.id.String():
@@ -187,6 +192,7 @@ type Status struct {
 	Leader peer.ID // empty when unknown
 	// State is raft's name for the role: Leader, Follower, Candidate, Shutdown.
 	State string
+	Voter bool // has a vote; a new member gets it when it has caught up
 	Term  uint64
 	// Applied is the last applied entry that holds operations, LastIndex the
 	// last entry of the log on this peer.
@@ -204,6 +210,7 @@ func (c *Consensus) Status() Status {
 		ID:        c.id,
 		Leader:    leader,
 		State:     c.raft.State().String(),
+		Voter:     c.isVoter(c.id),
 		Term:      c.raft.CurrentTerm(),
 		Applied:   c.Applied(),
 		LastIndex: c.raft.LastIndex(),

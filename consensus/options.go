@@ -25,6 +25,12 @@ type Options struct {
 	// CommitTimeout bounds Commit, Barrier and membership changes even when
 	// their context does not (20 s).
 	CommitTimeout time.Duration
+	// Stabilization is how long a new member must be caught up before it votes
+	// (10 s).
+	Stabilization time.Duration
+	// DeadAfter is how long a member may be away before it is removed, if enough
+	// voters remain; 0 never removes any.
+	DeadAfter time.Duration
 	// Fatal is called when this peer can no longer apply committed entries. It
 	// should end the process: the peer refuses all work afterwards (panic).
 	Fatal func(error)
@@ -78,6 +84,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	setDefault(&o.Heartbeat, time.Second)
 	setDefault(&o.CommitTimeout, 20*time.Second)
+	setDefault(&o.Stabilization, 10*time.Second)
 	setDefault(&o.SnapshotInterval, 2*time.Minute)
 	setDefault(&o.BatchOps, 512)
 	setDefault(&o.InFlight, 8)
