@@ -60,15 +60,46 @@ func learnPeerID(ctx context.Context, hostport string, key crypto.PrivKey, secre
 	return conn.RemotePeer(), nil
 }
 
-// selectNoise negotiates the security protocol. With another pre-shared key the answer decrypts to noise of the other
-// sort, so anything but a cut connection means that the secrets differ.
+// greeting is what a libp2p peer sends first, before it reads anything: a length and the name of the protocol by which
+// all others are selected.
+const greeting = "\x13/multistream/1.0.0\n"
+
+// greetedConn checks the first bytes that come in. With another pre-shared key they decrypt to noise of the other sort,
+// whose first bytes could pass for the length of a message that never ends: no parser may see them.
+type greetedConn struct {
+	net.Conn
+	checked bool
+	unread  []byte // of the greeting
+	err     error  // errSecretDiffers, or why the greeting did not come
+}
+
+func (c *greetedConn) Read(b []byte) (int, error) {
+	if !c.checked {
+		c.checked, c.unread = true, make([]byte, len(greeting))
+		if _, c.err = io.ReadFull(c.Conn, c.unread); c.err == nil && string(c.unread) != greeting {
+			c.err = errSecretDiffers
+		}
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	if len(c.unread) > 0 {
+		n := copy(b, c.unread)
+		c.unread = c.unread[n:]
+		return n, nil
+	}
+	return c.Conn.Read(b)
+}
+
+// selectNoise negotiates the security protocol. Anything but a cut connection or the expected answers means that the
+// secrets differ.
 func selectNoise(conn net.Conn) error {
-	_, err := multistream.SelectOneOf([]protocol.ID{noise.ID}, conn)
+	_, err := multistream.SelectOneOf([]protocol.ID{noise.ID}, &greetedConn{Conn: conn})
 	var netErr net.Error
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &netErr):
+	case errors.Is(err, errSecretDiffers), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &netErr):
 		return err
 	default:
 		return fmt.Errorf("%w (%w)", errSecretDiffers, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // State returns the pinset as of now: it holds everything that was acknowledged anywhere before the call.
@@ -53,7 +54,7 @@ func (p *Peer) fetchMissing(ctx context.Context, pin api.Pin) error {
 	if held, err := p.pins.Has(ctx, pin); held || err != nil {
 		return err
 	}
-	return p.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker))
+	return p.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker), ipfs.GiveUpWhenStalled)
 }
 
 // draft is the pin as it shall become.
@@ -123,4 +124,31 @@ func (p *Peer) Update(ctx context.Context, from, to cid.Cid, unpin bool) (await 
 		return nil, fmt.Errorf("commit update of pin %s to %s: %w", from, to, err)
 	}
 	return p.awaitHolders(pin, done.Index), nil
+}
+
+// Members lists the peers of the cluster.
+func (p *Peer) Members(ctx context.Context) ([]peer.ID, error) {
+	return p.consensus.Peers(ctx)
+}
+
+// CommitPins commits pins exactly as they are, and removes others, in one log entry. Removing what is not pinned is no
+// error. Nobody waits for the blocks.
+func (p *Peer) CommitPins(ctx context.Context, pins []api.Pin, remove []api.Cid) error {
+	ops := make([]consensus.Op, 0, len(pins)+len(remove))
+	for _, pin := range pins {
+		ops = append(ops, consensus.PinOp(pin))
+	}
+	for _, c := range remove {
+		ops = append(ops, consensus.UnpinOp(c))
+	}
+	done, err := p.consensus.Commit(ctx, ops...)
+	if err != nil {
+		return fmt.Errorf("commit %d pins: %w", len(ops), err)
+	}
+	for _, err := range done.Errs {
+		if err != nil && !errors.Is(err, state.ErrNotFound) {
+			return fmt.Errorf("commit %d pins: %w", len(ops), err)
+		}
+	}
+	return nil
 }

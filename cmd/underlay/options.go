@@ -53,6 +53,7 @@ func restOptions(p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
 		Monitor:   p.Monitor(),
 		RPC:       p.RPC,
 		Ready:     p.Ready,
+		Pinset:    p,
 		Consensus: p.Consensus,
 		Logger:    logger,
 	}

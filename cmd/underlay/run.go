@@ -39,7 +39,8 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(daemonCommand(env), devCommand(env), configCommand(env))
+	root.AddCommand(daemonCommand(env), devCommand(env), configCommand(env),
+		backupCommand(env), restoreCommand(env), importCommand(env))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

@@ -26,12 +26,15 @@ type AwaitReply struct {
 // Await waits until the state has applied the request's index and this node holds the pin, until the pinset no longer
 // wants it here, or until the request's time is over.
 func (r *Reconciler) Await(ctx context.Context, req AwaitRequest) (AwaitReply, error) {
-	timer := time.NewTimer(req.Timeout)
-	defer timer.Stop()
-	if err := r.feed.WaitApplied(ctx, req.Index); err != nil {
+	c := req.Cid.Cid
+	timed, cancel := context.WithTimeout(ctx, req.Timeout)
+	defer cancel()
+	if err := r.feed.WaitApplied(timed, req.Index); err != nil {
+		if timed.Err() != nil && ctx.Err() == nil {
+			return r.progress(c), nil
+		}
 		return AwaitReply{}, err
 	}
-	c := req.Cid.Cid
 	changed, stop := r.watch(c)
 	defer stop()
 	for {
@@ -44,10 +47,11 @@ func (r *Reconciler) Await(ctx context.Context, req AwaitRequest) (AwaitReply, e
 		}
 		select {
 		case <-changed:
-		case <-timer.C:
+		case <-timed.Done():
+			if ctx.Err() != nil {
+				return AwaitReply{}, ctx.Err()
+			}
 			return r.progress(c), nil
-		case <-ctx.Done():
-			return AwaitReply{}, ctx.Err()
 		}
 	}
 }
