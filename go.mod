@@ -3,6 +3,7 @@ module github.com/underlay/underlay
 go 1.26.4
 
 require (
+	github.com/anishathalye/porcupine v1.3.1 // checks in tests that recorded histories are linearizable
 	github.com/cockroachdb/pebble/v2 v2.1.5 // the replicated state on disk
 	github.com/gofrs/flock v0.13.1 // one process per data directory
 	github.com/gorilla/mux v1.8.1 // routes of the REST API, matched as the stock API matches them

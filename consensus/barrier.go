@@ -25,7 +25,14 @@ type round struct {
 // acknowledged before the call: a read of Local that follows is linearizable.
 // Any goroutine of any peer may call it. It tries until ctx ends or
 // CommitTimeout is over, then fails with ErrNoLeader, ErrClosed or ctx's error.
+// With WithStale it returns at once and fails with ErrClosed only.
 func (c *Consensus) Barrier(ctx context.Context) error {
+	if IsStale(ctx) {
+		if c.isClosing() {
+			return ErrClosed
+		}
+		return nil
+	}
 	r, err := c.joinRound()
 	if err != nil {
 		return err
@@ -41,7 +48,7 @@ func (c *Consensus) Barrier(ctx context.Context) error {
 	if r.err != nil {
 		return r.err
 	}
-	return c.machine.applied.wait(ctx, c.closing, r.index)
+	return c.machine.WaitApplied(ctx, r.index)
 }
 
 func (c *Consensus) joinRound() (*round, error) {
@@ -132,7 +139,7 @@ func (c *Consensus) readIndexHere() indexReply {
 		}
 		c.barrierTerm.Store(term)
 	}
-	index := c.machine.applied.get()
+	index := c.machine.Applied()
 	if err := c.raft.VerifyLeader().Error(); err != nil {
 		return indexReply{Code: codeNotLeader}
 	}

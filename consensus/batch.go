@@ -6,19 +6,21 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/underlay/underlay/consensus/pinset"
 )
 
 // batcher puts waiting calls into entries and sees each entry through: a few
 // workers take turns, so a call that meets an idle batcher leaves at once, and
 // under load the calls that pile up behind the entries in flight share one.
 type batcher struct {
-	client  clientID
+	client  pinset.ClientID
 	queue   *queue
 	window  *window
 	maxOps  int
 	timeout time.Duration
 	// propose sees one entry through to its outcome.
-	propose func(ctx context.Context, entry []byte) (outcome, error)
+	propose func(ctx context.Context, entry []byte) (proposal, error)
 	// leader waits until proposing makes sense.
 	leader func(ctx context.Context) error
 
@@ -70,9 +72,9 @@ func (b *batcher) send(calls []*call, ops int) {
 	ctx, cancel := context.WithTimeout(b.ctx, b.timeout)
 	defer cancel()
 	var errs []error
-	o, err := b.propose(ctx, encodeEntry(b.client, seq, ops, bodies...))
+	o, err := b.propose(ctx, pinset.EncodeEntry(b.client, seq, bodies...))
 	if err == nil {
-		errs, err = unpackResults(o.packed, ops)
+		errs, err = pinset.UnpackResults(o.packed, ops)
 	}
 	for _, c := range calls {
 		if err != nil {
@@ -125,7 +127,7 @@ func (w *window) begin() uint64 {
 
 func (w *window) full() bool {
 	for seq := range w.active {
-		if expired(w.next, seq) {
+		if pinset.Expired(w.next, seq) {
 			return true
 		}
 	}
@@ -144,7 +146,8 @@ type Commit struct {
 	// Index of the log entry that holds the operations.
 	Index uint64
 	// Errs has one result for each operation, nil for success. An unpin of a
-	// CID that is not pinned yields state.ErrNotFound.
+	// CID that is not pinned yields state.ErrNotFound, a condition that does
+	// not hold ErrConflict.
 	Errs []error
 }
 
@@ -158,10 +161,21 @@ type Commit struct {
 // others, means that the operations may or may not happen. Operations can fail
 // by themselves: see Commit.Errs.
 func (c *Consensus) Commit(ctx context.Context, ops ...Op) (Commit, error) {
+	return c.commit(ctx, false, ops)
+}
+
+// CommitAtomic is Commit with one difference: when one of the operations fails,
+// by its condition or because it unpins an absent CID, none takes effect. Those
+// that would have succeeded then have the result ErrNotApplied.
+func (c *Consensus) CommitAtomic(ctx context.Context, ops ...Op) (Commit, error) {
+	return c.commit(ctx, true, ops)
+}
+
+func (c *Consensus) commit(ctx context.Context, atomic bool, ops []Op) (Commit, error) {
 	if len(ops) == 0 {
 		return Commit{Index: c.Applied()}, nil
 	}
-	body, err := encodeOps(ops)
+	body, err := pinset.EncodeCall(atomic, ops...)
 	if err != nil {
 		return Commit{}, err
 	}
@@ -179,7 +193,7 @@ func (c *Consensus) Commit(ctx context.Context, ops ...Op) (Commit, error) {
 	if err != nil {
 		return Commit{}, err
 	}
-	if err := c.machine.applied.wait(ctx, c.closing, r.Index); err != nil {
+	if err := c.machine.WaitApplied(ctx, r.Index); err != nil {
 		return Commit{}, fmt.Errorf("%w: committed as entry %d, but not applied here: %w", ErrUnknownOutcome, r.Index, err)
 	}
 	return r, nil

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"testing"
 	"time"
 
@@ -182,16 +181,16 @@ func (tc *testCluster) check() {
 		}
 		last = max(last, m.Applied())
 	}
-	var first map[string]string
+	first := ""
 	for i, m := range up {
 		if err := m.WaitApplied(ctx, last); err != nil {
 			tc.t.Errorf("peer %s: %v", m.id, err)
 			return
 		}
-		state := dump(tc.t, m.machine.store)
+		state := dump(tc.t, m.Consensus)
 		if i == 0 {
 			first = state
-		} else if !maps.Equal(first, state) {
+		} else if first != state {
 			tc.t.Errorf("peers %s and %s hold different states", up[0].id, m.id)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 
 	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
 	"github.com/ipfs-cluster/ipfs-cluster/api"
-	"github.com/ipfs-cluster/ipfs-cluster/state"
 	rpc "github.com/libp2p/go-libp2p-gorpc"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
@@ -65,14 +64,6 @@ func (c *Consensus) RmPeer(ctx context.Context, id peer.ID) error {
 		return fmt.Errorf("remove peer %s: %w", id, err)
 	}
 	return nil
-}
-
-// State returns the pinset for linearizable reads: it is Local after a Barrier.
-func (c *Consensus) State(ctx context.Context) (state.ReadOnly, error) {
-	if err := c.Barrier(ctx); err != nil {
-		return nil, fmt.Errorf("read pinset: %w", err)
-	}
-	return c.Local(), nil
 }
 
 // WaitForSync is Barrier.

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
-	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/underlay/underlay/consensus/pinset"
 )
 
 // Names below Options.Dir. The snapshot store insists on its own.
@@ -39,7 +39,7 @@ type Consensus struct {
 	log  *slog.Logger
 
 	stores  *stores
-	machine *machine
+	machine *pinset.Machine
 	streams *streams
 	raft    *raft.Raft
 	leaders *leaderWatch
@@ -77,7 +77,7 @@ func Open(o Options) (*Consensus, error) {
 		nudger: newNudger(), ready: make(chan struct{}), closing: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	if c.stores, err = openStores(o); err != nil {
+	if c.stores, err = openStores(o, c.closing); err != nil {
 		c.cancel()
 		return nil, fmt.Errorf("open consensus: %w", err)
 	}
@@ -158,19 +158,6 @@ func (c *Consensus) awaitReady() {
 // or has been bootstrapped since.
 func (c *Consensus) HasState() bool { return c.hasState.Load() }
 
-// Local returns this peer's applied state. It may lag behind the cluster; reads
-// after Close fail with ErrClosed.
-func (c *Consensus) Local() state.ReadOnly { return c.machine.store }
-
-// Applied returns the index of the last applied entry that holds operations.
-func (c *Consensus) Applied() uint64 { return c.machine.applied.get() }
-
-// WaitApplied returns when Applied has reached index. The errors are ErrClosed
-// and those of ctx.
-func (c *Consensus) WaitApplied(ctx context.Context, index uint64) error {
-	return c.machine.applied.wait(ctx, c.closing, index)
-}
-
 // Close stops this peer: work that waits fails with ErrClosed, entries in flight
 // get two seconds to end. It does not hand over the leadership, see Handover.
 // Later calls return what the first did.
@@ -216,7 +203,7 @@ func (c *Consensus) stopRaft() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 	defer cancel()
 	// A snapshot or restore in progress would hold raft up.
-	c.machine.stop()
+	c.machine.Stop()
 	cut := c.streams.cut(ctx)
 	c.leaders.close()
 	return errors.Join(cut, named("stop raft", c.raft.Shutdown().Error()))

@@ -1,6 +1,10 @@
 package consensus
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/underlay/underlay/consensus/pinset"
+)
 
 var (
 	// ErrNoLeader: no leader was found in time. Nothing was changed.
@@ -12,14 +16,19 @@ var (
 	// was changed.
 	ErrOverloaded = errors.New("too many operations are waiting")
 	// ErrClosed: this peer's consensus is closed or closing.
-	ErrClosed = errors.New("consensus is closed")
+	ErrClosed = pinset.ErrClosed
 	// ErrInvalid: an operation cannot be represented in the log. Nothing was
 	// changed.
-	ErrInvalid = errors.New("invalid operation")
+	ErrInvalid = pinset.ErrInvalid
 	// ErrHasState: this peer already belongs to a cluster.
 	ErrHasState = errors.New("consensus state exists already")
 	// ErrNotMember: this peer is not, or not yet, a member of the cluster.
 	ErrNotMember = errors.New("this peer is not a member of the cluster")
 	// ErrCorrupt: stored or received bytes fail their checks.
-	ErrCorrupt = errors.New("corrupt data")
+	ErrCorrupt = pinset.ErrCorrupt
+	// ErrConflict is the result of an operation whose condition did not hold.
+	ErrConflict = pinset.ErrConflict
+	// ErrNotApplied is the result of a sound operation of an atomic call that
+	// failed because of another one.
+	ErrNotApplied = pinset.ErrNotApplied
 )

@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/underlay/underlay/consensus/pinset"
 )
 
 const (
@@ -50,7 +51,7 @@ type service struct{ c *Consensus }
 // Propose appends an entry to the log.
 func (s *service) Propose(_ context.Context, entry []byte, out *proposeReply) error {
 	// A bad entry must not reach the log: it would stop every peer.
-	if _, err := decodeEntry(entry); err != nil {
+	if err := pinset.CheckEntry(entry); err != nil {
 		s.c.log.Warn("refused a forwarded entry", "error", err)
 		out.Code = codeInvalid
 		return nil

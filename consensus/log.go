@@ -54,27 +54,3 @@ func slogLevel(l hclog.Level) slog.Level {
 		return slog.LevelDebug
 	}
 }
-
-// storeLogger hands Pebble's lines to slog. Its chatter about compactions is
-// only of use when debugging.
-type storeLogger struct {
-	log   *slog.Logger
-	fatal func(error)
-}
-
-// Infof implements pebble.Logger.
-func (l storeLogger) Infof(format string, args ...any) {
-	l.log.Debug("state store", "message", fmt.Sprintf(format, args...))
-}
-
-// Errorf implements pebble.Logger.
-func (l storeLogger) Errorf(format string, args ...any) {
-	l.log.Error("state store failed", "message", fmt.Sprintf(format, args...))
-}
-
-// Fatalf implements pebble.Logger. Pebble relies on it not to return.
-func (l storeLogger) Fatalf(format string, args ...any) {
-	err := fmt.Errorf("state store: "+format, args...)
-	l.fatal(err)
-	panic(err)
-}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/underlay/underlay/consensus/pinset"
 )
 
 // Options configure Open. Dir and Host are required, zero values of the rest
@@ -60,9 +61,6 @@ const (
 	// batchBytes ends a batch before it holds BatchOps operations: large
 	// entries make every follower's append slow.
 	batchBytes = 1 << 20
-	// maxCallBytes bounds the encoded operations of one Commit call, well below
-	// the log store's own limit for an entry.
-	maxCallBytes = 8 << 20
 	// queueBytes bounds the memory of waiting operations.
 	queueBytes = 64 << 20
 )
@@ -99,8 +97,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.SegmentBytes < 0 || o.CacheBytes < 0 {
 		faults = append(faults, errors.New("a size option is negative"))
 	}
-	if o.InFlight > clientWindow/2 {
-		faults = append(faults, fmt.Errorf("option InFlight is %d, above %d", o.InFlight, clientWindow/2))
+	if o.InFlight > pinset.ClientWindow/2 {
+		faults = append(faults, fmt.Errorf("option InFlight is %d, above %d", o.InFlight, pinset.ClientWindow/2))
 	}
 	return o, errors.Join(faults...)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+	"github.com/underlay/underlay/consensus/pinset"
 )
 
 const (
@@ -18,16 +19,22 @@ const (
 	retryPause = 25 * time.Millisecond
 )
 
+// proposal is what became of an entry.
+type proposal struct {
+	index  uint64 // of the entry in the log
+	packed []byte // results of its operations
+}
+
 // propose sees an entry through: it asks whoever leads, again and again until
 // ctx ends. The same entry may thus be in the log more than once; the machine
 // applies it once.
-func (c *Consensus) propose(ctx context.Context, entry []byte) (outcome, error) {
+func (c *Consensus) propose(ctx context.Context, entry []byte) (proposal, error) {
 	sent := false // an earlier attempt may have succeeded
-	giveUp := func(err error) (outcome, error) {
+	giveUp := func(err error) (proposal, error) {
 		if sent {
-			return outcome{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+			return proposal{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 		}
-		return outcome{}, c.noLeader(err)
+		return proposal{}, c.noLeader(err)
 	}
 	for {
 		leader, changed, err := c.leaders.wait(ctx, c.closing)
@@ -42,11 +49,11 @@ func (c *Consensus) propose(ctx context.Context, entry []byte) (outcome, error) 
 		}
 		switch r.Code {
 		case codeOK:
-			return outcome{index: r.Index, packed: r.Packed}, nil
+			return proposal{index: r.Index, packed: r.Packed}, nil
 		case codeForgotten:
-			return outcome{}, ErrUnknownOutcome
+			return proposal{}, ErrUnknownOutcome
 		case codeInvalid:
-			return outcome{}, fmt.Errorf("%w: refused by the leader %s", ErrInvalid, leader)
+			return proposal{}, fmt.Errorf("%w: refused by the leader %s", ErrInvalid, leader)
 		case codeUnknown:
 			sent = true
 		}
@@ -88,14 +95,14 @@ func (c *Consensus) proposeHere(entry []byte) proposeReply {
 	if err != nil {
 		return proposeReply{Code: raftCode(err)}
 	}
-	r, ok := f.Response().(reply)
+	r, ok := f.Response().(pinset.Reply)
 	switch {
-	case !ok || r.err != nil:
+	case !ok || r.Err != nil:
 		return proposeReply{Code: codeUnknown}
-	case r.verdict == entryForgotten:
+	case r.Forgotten:
 		return proposeReply{Code: codeForgotten}
 	default:
-		return proposeReply{Code: codeOK, Index: r.index, Packed: r.packed}
+		return proposeReply{Code: codeOK, Index: r.Index, Packed: r.Packed}
 	}
 }
 

@@ -8,11 +8,12 @@ import (
 
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/underlay/underlay/consensus/pinset"
 )
 
 // stores are the files of one peer.
 type stores struct {
-	machine   *machine
+	machine   *pinset.Machine
 	log       *wal.WAL
 	snapshots raft.SnapshotStore
 	hadState  bool
@@ -20,7 +21,7 @@ type stores struct {
 
 // openStores opens the state, the log and the snapshots, and makes sure that
 // they fit together.
-func openStores(o Options) (s *stores, err error) {
+func openStores(o Options, closing <-chan struct{}) (s *stores, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create directory: %w", err)
 	}
@@ -32,12 +33,11 @@ func openStores(o Options) (s *stores, err error) {
 	}()
 	// The state comes first, because its lock reports another process at once,
 	// where the log would wait for it.
-	st, err := openStore(filepath.Join(o.Dir, stateDir), o.CacheBytes, o.Logger, o.Fatal)
-	if err != nil {
+	if s.machine, err = pinset.Open(pinset.Options{
+		Dir: filepath.Join(o.Dir, stateDir), Scratch: filepath.Join(o.Dir, restoreDir), CacheBytes: o.CacheBytes,
+		Logger: o.Logger, Fatal: o.Fatal, Done: closing,
+	}); err != nil {
 		return s, err
-	}
-	if s.machine, err = newMachine(st, filepath.Join(o.Dir, restoreDir), o.Fatal); err != nil {
-		return s, errors.Join(err, st.close())
 	}
 	if err := s.openLog(o); err != nil {
 		return s, err
@@ -45,7 +45,7 @@ func openStores(o Options) (s *stores, err error) {
 	if s.hadState, err = raft.HasExistingState(s.log, s.log, s.snapshots); err != nil {
 		return s, fmt.Errorf("inspect raft's state: %w", err)
 	}
-	if err := s.machine.restoreIfBehind(s.snapshots); err != nil {
+	if err := s.machine.RestoreIfBehind(s.snapshots); err != nil {
 		return s, err
 	}
 	return s, s.checkFit()
@@ -82,7 +82,7 @@ func (s *stores) checkFit() error {
 	if len(list) > 0 {
 		last = max(last, list[0].Index)
 	}
-	if applied := s.machine.applied.get(); applied > last {
+	if applied := s.machine.Applied(); applied > last {
 		return fmt.Errorf("%w: the state has applied entry %d, the log ends at %d: they do not belong together", ErrCorrupt, applied, last)
 	}
 	return nil
@@ -95,7 +95,7 @@ func (s *stores) close() error {
 		faults = append(faults, named("close raft log", s.log.Close()))
 	}
 	if s.machine != nil {
-		faults = append(faults, s.machine.close())
+		faults = append(faults, s.machine.Close())
 	}
 	return errors.Join(faults...)
 }

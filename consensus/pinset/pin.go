@@ -1,4 +1,4 @@
-package consensus
+package pinset
 
 import (
 	"encoding/binary"
@@ -9,7 +9,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// A stored pin is the library's protobuf form plus the fields that form loses:
+// A pin in an entry is the library's protobuf form plus the fields that form
+// loses:
 //
 //	uvarint length, protobuf
 //	uvarint type
@@ -19,7 +20,7 @@ import (
 // The protobuf derives the mode from MaxDepth, turns an unset type into a bad
 // one and drops user allocations. Times keep whole seconds only.
 
-// encodePin returns the stored form of p. Errors match ErrInvalid.
+// encodePin returns p as it stands in an entry. Errors match ErrInvalid.
 func encodePin(p api.Pin) ([]byte, error) {
 	if err := checkPin(p); err != nil {
 		return nil, err
@@ -102,4 +103,27 @@ func decodePin(b []byte) (api.Pin, error) {
 		p.Timestamp = p.Timestamp.UTC()
 	}
 	return p, nil
+}
+
+// A stored pin is its revision, as uvarint, and then the pin as in the entry
+// that wrote it. The revision is the log index of that entry.
+
+func appendStored(b []byte, revision uint64, pin []byte) []byte {
+	return append(binary.AppendUvarint(b, revision), pin...)
+}
+
+func storedRevision(b []byte) (uint64, error) {
+	r := reader{buf: b}
+	revision := r.uvarint()
+	return revision, r.err
+}
+
+func decodeStored(b []byte) (p api.Pin, revision uint64, err error) {
+	r := reader{buf: b}
+	revision = r.uvarint()
+	if r.err != nil {
+		return api.Pin{}, 0, fmt.Errorf("decode pin: %w", r.err)
+	}
+	p, err = decodePin(r.buf)
+	return p, revision, err
 }

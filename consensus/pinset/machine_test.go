@@ -1,4 +1,4 @@
-package consensus
+package pinset
 
 import (
 	"context"
@@ -15,21 +15,26 @@ import (
 // command returns a log entry.
 func command(t testing.TB, index uint64, client byte, seq uint64, ops ...Op) *raft.Log {
 	t.Helper()
-	body, err := encodeOps(ops)
+	return atomicCommand(t, false, index, client, seq, ops...)
+}
+
+func atomicCommand(t testing.TB, atomic bool, index uint64, client byte, seq uint64, ops ...Op) *raft.Log {
+	t.Helper()
+	call, err := EncodeCall(atomic, ops...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &raft.Log{Index: index, Type: raft.LogCommand, Data: encodeEntry(clientID{client}, seq, len(ops), body)}
+	return &raft.Log{Index: index, Type: raft.LogCommand, Data: EncodeEntry(ClientID{client}, seq, call)}
 }
 
 // results returns the operations' results in a reply of the machine.
 func results(t testing.TB, r any, ops int) []error {
 	t.Helper()
-	got, ok := r.(reply)
-	if !ok || got.err != nil {
+	got, ok := r.(Reply)
+	if !ok || got.Err != nil {
 		t.Fatalf("got reply %+v", r)
 	}
-	errs, err := unpackResults(got.packed, ops)
+	errs, err := UnpackResults(got.Packed, ops)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,9 +89,9 @@ func TestApplySeesItsOwnWrites(t *testing.T) {
 func TestEmptyEntriesDoNotCountAsApplied(t *testing.T) {
 	m := testMachine(t, t.TempDir())
 	m.Apply(command(t, 1, 1, 1, PinOp(plainPin(1))))
-	before := dump(t, m.store)
+	before := dump(t, m.Store)
 	m.ApplyBatch([]*raft.Log{{Index: 2, Type: raft.LogCommand}, {Index: 3, Type: raft.LogConfiguration}})
-	if m.applied.get() != 1 || !maps.Equal(before, dump(t, m.store)) {
+	if m.applied.get() != 1 || !maps.Equal(before, dump(t, m.Store)) {
 		t.Errorf("an empty entry changed the state, applied %d", m.applied.get())
 	}
 }
@@ -107,7 +112,7 @@ func TestFieldsDoNotLeakBetweenPins(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", p, err, full)
 	}
 	m.Apply(command(t, 4, 1, 4, PinOp(again)))
-	check := func(m *machine) {
+	check := func(m *Machine) {
 		t.Helper()
 		for _, p := range listPins(t, m) {
 			w := want[p.Cid]
@@ -118,7 +123,7 @@ func TestFieldsDoNotLeakBetweenPins(t *testing.T) {
 		}
 	}
 	check(m)
-	if err := m.close(); err != nil {
+	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
 	check(testMachine(t, dir))
@@ -137,7 +142,7 @@ func TestRepeatedEntryIsAppliedOnce(t *testing.T) {
 	same.Index = 5
 	got := m.ApplyBatch([]*raft.Log{&again, &same})
 	for _, r := range got {
-		if !reflect.DeepEqual(r.(reply).outcome, first.(reply).outcome) || r.(reply).verdict != entryRepeated {
+		if !reflect.DeepEqual(r, first) || r.(Reply).Index != 2 {
 			t.Errorf("got %+v, the first time %+v", r, first)
 		}
 	}
@@ -148,7 +153,7 @@ func TestRepeatedEntryIsAppliedOnce(t *testing.T) {
 		t.Errorf("applied %d, want 5", m.applied.get())
 	}
 	// The memory of it survives a restart, and so does the applied index.
-	if err := m.close(); err != nil {
+	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
 	m = testMachine(t, dir)
@@ -156,7 +161,7 @@ func TestRepeatedEntryIsAppliedOnce(t *testing.T) {
 		t.Errorf("an entry below the applied index gave %+v", r)
 	}
 	same.Index = 6
-	if r := m.Apply(&same).(reply); r.verdict != entryRepeated || r.index != 2 {
+	if r := m.Apply(&same).(Reply); r.Forgotten || r.Index != 2 {
 		t.Errorf("after a restart: got %+v", r)
 	}
 }
@@ -164,28 +169,28 @@ func TestRepeatedEntryIsAppliedOnce(t *testing.T) {
 func TestEntryOlderThanTheWindowIsForgotten(t *testing.T) {
 	m := testMachine(t, t.TempDir())
 	index := uint64(0)
-	apply := func(seq uint64) reply {
+	apply := func(seq uint64) Reply {
 		index++
-		return m.Apply(command(t, index, 1, seq, PinOp(plainPin(int(seq))))).(reply)
+		return m.Apply(command(t, index, 1, seq, PinOp(plainPin(int(seq))))).(Reply)
 	}
-	for seq := uint64(2); seq <= clientWindow; seq++ {
-		if r := apply(seq); r.verdict != entryFresh {
+	for seq := uint64(2); seq <= ClientWindow; seq++ {
+		if r := apply(seq); r.Index != index {
 			t.Fatalf("sequence %d: got %+v", seq, r)
 		}
 	}
 	// Late, but inside the window.
-	if r := apply(1); r.verdict != entryFresh {
+	if r := apply(1); r.Index != index {
 		t.Errorf("sequence 1: got %+v", r)
 	}
-	apply(clientWindow + 1)
-	if r := apply(1); r.verdict != entryForgotten {
+	apply(ClientWindow + 1)
+	if r := apply(1); !r.Forgotten {
 		t.Errorf("sequence 1 again: got %+v", r)
 	}
-	if r := apply(2); r.verdict != entryRepeated {
+	if r := apply(2); r.Index != 1 {
 		t.Errorf("sequence 2 again: got %+v", r)
 	}
-	if n := len(m.clients.clients[clientID{1}].window); n != clientWindow {
-		t.Errorf("%d outcomes are kept, want %d", n, clientWindow)
+	if n := len(m.clients.clients[ClientID{1}].window); n != ClientWindow {
+		t.Errorf("%d outcomes are kept, want %d", n, ClientWindow)
 	}
 }
 
@@ -194,7 +199,7 @@ func TestEntryOlderThanTheWindowIsForgotten(t *testing.T) {
 func TestClientTableIsBoundedAndDeterministic(t *testing.T) {
 	dirs := []string{t.TempDir(), t.TempDir()}
 	steady, restarted := testMachine(t, dirs[0]), testMachine(t, dirs[1])
-	client := func(n int) clientID { return clientID{byte(n), byte(n >> 8), 1} }
+	client := func(n int) ClientID { return ClientID{byte(n), byte(n >> 8), 1} }
 	index := uint64(0)
 	apply := func(n int, seq uint64) {
 		index++
@@ -208,14 +213,14 @@ func TestClientTableIsBoundedAndDeterministic(t *testing.T) {
 		apply(n, 1)
 	}
 	apply(0, 2) // no longer the least recent
-	if err := restarted.close(); err != nil {
+	if err := restarted.Close(); err != nil {
 		t.Fatal(err)
 	}
 	restarted = testMachine(t, dirs[1])
 	for n := range 5 {
 		apply(maxClients+n, 1)
 	}
-	if !maps.Equal(dump(t, steady.store), dump(t, restarted.store)) {
+	if !maps.Equal(dump(t, steady.Store), dump(t, restarted.Store)) {
 		t.Error("the states differ")
 	}
 	if len(steady.clients.clients) != maxClients || !reflect.DeepEqual(steady.clients, restarted.clients) {
@@ -230,7 +235,7 @@ func TestUnreadableEntryStopsTheMachine(t *testing.T) {
 	var fatal []error
 	m := testMachineFatal(t, t.TempDir(), func(err error) { fatal = append(fatal, err) })
 	m.Apply(command(t, 1, 1, 1, PinOp(plainPin(1))))
-	before := dump(t, m.store)
+	before := dump(t, m.Store)
 	got := m.ApplyBatch([]*raft.Log{
 		command(t, 2, 1, 2, PinOp(plainPin(2))),
 		{Index: 3, Type: raft.LogCommand, Data: []byte("no entry")},
@@ -240,14 +245,14 @@ func TestUnreadableEntryStopsTheMachine(t *testing.T) {
 		t.Errorf("fatal errors %v, want one ErrCorrupt", fatal)
 	}
 	for i, r := range got {
-		if r.(reply).err == nil {
+		if r.(Reply).Err == nil {
 			t.Errorf("entry %d was acknowledged: %+v", i, r)
 		}
 	}
-	if !maps.Equal(before, dump(t, m.store)) || m.applied.get() != 1 {
+	if !maps.Equal(before, dump(t, m.Store)) || m.applied.get() != 1 {
 		t.Error("part of the batch was applied")
 	}
-	if r := m.Apply(command(t, 5, 1, 4, PinOp(plainPin(5)))).(reply); r.err == nil {
+	if r := m.Apply(command(t, 5, 1, 4, PinOp(plainPin(5)))).(Reply); r.Err == nil {
 		t.Error("the machine went on")
 	}
 	if _, err := m.Snapshot(); err == nil {
@@ -288,7 +293,7 @@ func TestReads(t *testing.T) {
 	out = make(chan api.Pin)
 	go func() { errs <- m.List(context.Background(), out) }()
 	<-out
-	if err := m.close(); err != nil {
+	if err := m.Close(); err != nil {
 		t.Error(err)
 	}
 	if err := <-errs; !errors.Is(err, ErrClosed) {
@@ -301,10 +306,11 @@ func TestReads(t *testing.T) {
 
 func TestChanges(t *testing.T) {
 	m := testMachine(t, t.TempDir())
-	c := &Consensus{machine: m, closing: make(chan struct{})}
+	done := make(chan struct{})
+	m.done = done
 	next := func() map[api.Cid]bool {
 		t.Helper()
-		ch, err := c.Next(t.Context())
+		ch, err := m.Next(t.Context())
 		if err != nil || ch.All {
 			t.Fatalf("got %+v, %v", ch, err)
 		}
@@ -328,17 +334,40 @@ func TestChanges(t *testing.T) {
 	for i := range many {
 		many[i] = testCid(i)
 	}
-	m.dirty.add(many)
-	if ch, err := c.Next(t.Context()); err != nil || !ch.All || len(ch.CIDs) != 0 {
+	m.dirty.add(many, false)
+	if ch, err := m.Next(t.Context()); err != nil || !ch.All || len(ch.CIDs) != 0 {
 		t.Errorf("overflow: got All=%v, %d CIDs, %v", ch.All, len(ch.CIDs), err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Next(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := m.Next(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	close(c.closing)
-	if _, err := c.Next(t.Context()); !errors.Is(err, ErrClosed) {
+	close(done)
+	if _, err := m.Next(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("closed: %v", err)
+	}
+}
+
+func TestMemberChangesAreAnnounced(t *testing.T) {
+	m := testMachine(t, t.TempDir())
+	for i, c := range []struct {
+		op   Op
+		news bool
+	}{
+		{SetMemberOp(testPeer(1), []byte("a")), true},
+		{SetMemberOp(testPeer(1), []byte("a")), false},
+		{SetMemberOp(testPeer(1), nil), true},
+		{SetMemberOp(testPeer(1), []byte{}), false},
+		{DelMemberOp(testPeer(1)), true},
+		{DelMemberOp(testPeer(1)), false},
+	} {
+		r := m.Apply(command(t, uint64(i+1), 1, uint64(i+1), c.op))
+		if errs := results(t, r, 1); errs[0] != nil {
+			t.Errorf("operation %d: %v", i, errs[0])
+		}
+		if ch, ok := m.dirty.take(); ok != c.news || ch.Members != c.news || ch.All || len(ch.CIDs) > 0 {
+			t.Errorf("operation %d: got changes %+v, want %v", i, ch, c.news)
+		}
 	}
 }

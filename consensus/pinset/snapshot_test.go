@@ -1,4 +1,4 @@
-package consensus
+package pinset
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
 
@@ -28,7 +29,7 @@ func (s *memorySink) Cancel() error {
 }
 
 // takeSnapshot returns the machine's snapshot.
-func takeSnapshot(t testing.TB, m *machine) []byte {
+func takeSnapshot(t testing.TB, m *Machine) []byte {
 	t.Helper()
 	snap, err := m.Snapshot()
 	if err != nil {
@@ -42,10 +43,10 @@ func takeSnapshot(t testing.TB, m *machine) []byte {
 	return sink.Bytes()
 }
 
-func restoreBytes(m *machine, b []byte) error { return m.Restore(io.NopCloser(bytes.NewReader(b))) }
+func restoreBytes(m *Machine, b []byte) error { return m.Restore(io.NopCloser(bytes.NewReader(b))) }
 
 // filledMachine has applied n entries.
-func filledMachine(t testing.TB, dir string, n int) *machine {
+func filledMachine(t testing.TB, dir string, n int) *Machine {
 	t.Helper()
 	m := testMachine(t, dir)
 	m.Apply(command(t, 1, 1, 1, PinOp(fullPin(t)), UnpinOp(testCid(1))))
@@ -81,27 +82,27 @@ func TestSnapshotRoundTrip(t *testing.T) {
 	for old.First(); old.Valid(); old.Next() {
 		n++
 	}
-	if err := old.Close(); err != nil || n != 51+51+2 {
-		t.Errorf("the running read saw %d keys, want %d (%v)", n, 51+51+2, err)
+	if err := old.Close(); err != nil || n != 51+51+3 {
+		t.Errorf("the running read saw %d keys, want %d (%v)", n, 51+51+3, err)
 	}
-	want := dump(t, source.store)
-	if !maps.Equal(dump(t, m.store), want) || m.applied.get() != 1000 {
+	want := dump(t, source.Store)
+	if !maps.Equal(dump(t, m.Store), want) || m.applied.get() != 1000 {
 		t.Errorf("the restored state differs, applied %d", m.applied.get())
 	}
 	if ch, ok := m.dirty.take(); !ok || !ch.All {
 		t.Errorf("got changes %+v", ch)
 	}
-	if r := m.Apply(command(t, 1001, 1, 1000, PinOp(plainPin(1000)))).(reply); r.verdict != entryRepeated {
+	if r := m.Apply(command(t, 1001, 1, 1000, PinOp(plainPin(1000)))).(Reply); r.Index != 1000 {
 		t.Errorf("the client table was not restored: %+v", r)
 	}
 	source.Apply(command(t, 1001, 1, 1000, PinOp(plainPin(1000))))
-	if err := m.close(); err != nil {
+	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if m = testMachine(t, dir); !maps.Equal(dump(t, m.store), dump(t, source.store)) {
+	if m = testMachine(t, dir); !maps.Equal(dump(t, m.Store), dump(t, source.Store)) {
 		t.Error("the restored state differs after reopening")
 	}
-	if _, err := os.Stat(filepath.Join(dir, restoreDir)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, "restore")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("scratch files are left: %v", err)
 	}
 	// A snapshot of the restored state is the same stream.
@@ -129,7 +130,7 @@ func TestSnapshotGolden(t *testing.T) {
 func TestDamagedSnapshotsAreRefused(t *testing.T) {
 	snap := takeSnapshot(t, filledMachine(t, t.TempDir(), 3))
 	m := filledMachine(t, t.TempDir(), 7)
-	before := dump(t, m.store)
+	before := dump(t, m.Store)
 	refused := func(what string, i int, b []byte) {
 		t.Helper()
 		s, err := newStreamReader(bytes.NewReader(b))
@@ -157,7 +158,7 @@ func TestDamagedSnapshotsAreRefused(t *testing.T) {
 	refused("byte after the end", len(snap), append(bytes.Clone(snap), 0))
 	lying := binary.AppendUvarint(append(bytes.Clone(snap[:streamHeader]), 8), 0)
 	refused("key of zeros", 0, append(lying, snap...))
-	if !maps.Equal(before, dump(t, m.store)) || m.applied.get() != 7 {
+	if !maps.Equal(before, dump(t, m.Store)) || m.applied.get() != 7 {
 		t.Error("a refused snapshot changed the state")
 	}
 }
@@ -204,7 +205,7 @@ func TestImpossibleSnapshotsAreRefused(t *testing.T) {
 
 func TestSnapshotIsOneMoment(t *testing.T) {
 	m := filledMachine(t, t.TempDir(), 10)
-	want := dump(t, m.store)
+	want := dump(t, m.Store)
 	snap, err := m.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -219,7 +220,7 @@ func TestSnapshotIsOneMoment(t *testing.T) {
 	if err := restoreBytes(other, sink.Bytes()); err != nil {
 		t.Fatal(err)
 	}
-	if !maps.Equal(dump(t, other.store), want) || other.applied.get() != 10 {
+	if !maps.Equal(dump(t, other.Store), want) || other.applied.get() != 10 {
 		t.Error("the snapshot is not the state at its moment")
 	}
 }
@@ -232,7 +233,7 @@ func TestClosingEndsSnapshots(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer snap.Release()
-	m.stop()
+	m.Stop()
 	var sink memorySink
 	if err := snap.Persist(&sink); !errors.Is(err, ErrClosed) || !sink.cancelled {
 		t.Errorf("got error %v, cancelled %v", err, sink.cancelled)
@@ -275,7 +276,7 @@ func FuzzStream(f *testing.F) {
 // is opened.
 func TestStateBehindItsSnapshotIsRestored(t *testing.T) {
 	dir := t.TempDir()
-	snaps, err := raft.NewFileSnapshotStoreWithLogger(dir, 1, newRaftLogger(testLogger(t)))
+	snaps, err := raft.NewFileSnapshotStoreWithLogger(dir, 1, hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,15 +293,15 @@ func TestStateBehindItsSnapshotIsRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := filledMachine(t, dir, 5)
-	if err := m.restoreIfBehind(snaps); err != nil {
+	if err := m.RestoreIfBehind(snaps); err != nil {
 		t.Fatal(err)
 	}
-	if !maps.Equal(dump(t, m.store), dump(t, source.store)) {
+	if !maps.Equal(dump(t, m.Store), dump(t, source.Store)) {
 		t.Error("the state was not restored")
 	}
 	// A state that is ahead of the snapshot stays as it is.
 	m.Apply(command(t, 26, 1, 26, PinOp(plainPin(26))))
-	if err := m.restoreIfBehind(snaps); err != nil {
+	if err := m.RestoreIfBehind(snaps); err != nil {
 		t.Fatal(err)
 	}
 	if m.applied.get() != 26 {

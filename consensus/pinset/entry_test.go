@@ -1,4 +1,4 @@
-package consensus
+package pinset
 
 import (
 	"encoding/binary"
@@ -72,6 +72,10 @@ func TestUnstorableOpsAreRefused(t *testing.T) {
 		"no CID":                   with(func(p *api.Pin) { p.Cid = api.CidUndef }),
 		"unpin without CID":        UnpinOp(api.CidUndef),
 		"no kind":                  {Pin: plainPin(1)},
+		"member without ID":        SetMemberOp("", nil),
+		"garbage member ID":        DelMemberOp("garbage"),
+		"large member record":      SetMemberOp(testPeer(1), make([]byte, MaxRecordBytes+1)),
+		"condition on a member":    DelMemberOp(testPeer(1)).IfRevision(1),
 		"unknown kind":             {Kind: 9, Pin: plainPin(1)},
 		"empty allocation":         with(func(p *api.Pin) { p.Allocations = []peer.ID{""} }),
 		"empty user allocation":    with(func(p *api.Pin) { p.UserAllocations = []peer.ID{""} }),
@@ -80,24 +84,29 @@ func TestUnstorableOpsAreRefused(t *testing.T) {
 		"name that is not UTF-8":   with(func(p *api.Pin) { p.Name = "\xff" }),
 		"replication out of range": with(func(p *api.Pin) { p.ReplicationFactorMin = math.MaxInt32 + 1 }),
 		"negative mode":            with(func(p *api.Pin) { p.Mode = -1 }),
-		"too large":                with(func(p *api.Pin) { p.Name = strings.Repeat("x", maxCallBytes) }),
+		"too large":                with(func(p *api.Pin) { p.Name = strings.Repeat("x", MaxCallBytes) }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := encodeOps([]Op{PinOp(plainPin(2)), op}); !errors.Is(err, ErrInvalid) {
+			if _, err := EncodeCall(false, PinOp(plainPin(2)), op); !errors.Is(err, ErrInvalid) {
 				t.Errorf("got error %v, want ErrInvalid", err)
 			}
 		})
 	}
 }
 
-// goldenEntry is an entry with one operation of each kind.
+// goldenEntry is an entry with operations of each kind, in two calls.
 func goldenEntry(t testing.TB) []byte {
 	t.Helper()
-	body, err := encodeOps([]Op{PinOp(fullPin(t)), UnpinOp(testCid(5)), PinOp(plainPin(6))})
+	one, err := EncodeCall(false, PinOp(fullPin(t)), UnpinOp(testCid(5)), PinOp(plainPin(6)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return encodeEntry(clientID{1, 2, 3}, 300, 3, body)
+	two, err := EncodeCall(true, PinOp(plainPin(7)).IfRevision(0), UnpinOp(testCid(8)).IfRevision(300),
+		SetMemberOp(testPeer(1), []byte("record")), DelMemberOp(testPeer(2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return EncodeEntry(ClientID{1, 2, 3}, 300, one, two)
 }
 
 func TestEntryGolden(t *testing.T) {
@@ -110,14 +119,21 @@ func TestEntryGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.client != (clientID{1, 2, 3}) || e.seq != 300 || len(e.ops) != 3 {
+	if e.client != (ClientID{1, 2, 3}) || e.seq != 300 || len(e.calls) != 2 || e.calls[0].atomic || !e.calls[1].atomic {
 		t.Fatalf("got %+v", e)
 	}
-	if p, err := decodePin(e.ops[0].value); err != nil || !reflect.DeepEqual(p, fullPin(t)) {
-		t.Errorf("got %+v, %v", p, err)
+	if p := e.calls[0].ops[0].pin; !reflect.DeepEqual(p, fullPin(t)) {
+		t.Errorf("got %+v", p)
 	}
-	if e.ops[1].kind != OpUnpin || e.ops[1].cid != testCid(5) || e.ops[2].cid != testCid(6) {
-		t.Errorf("got %+v", e.ops)
+	if ops := e.calls[0].ops; ops[1].kind != OpUnpin || ops[1].pin.Cid != testCid(5) || ops[2].pin.Cid != testCid(6) {
+		t.Errorf("got %+v", ops)
+	}
+	ops := e.calls[1].ops
+	if !ops[0].hasCondition || ops[0].revision != 0 || !ops[1].hasCondition || ops[1].revision != 300 || ops[1].kind != OpUnpin {
+		t.Errorf("got %+v", ops)
+	}
+	if m := ops[2].member; m.ID != testPeer(1) || string(m.Record) != "record" || ops[3].member.ID != testPeer(2) || ops[3].kind != OpDelMember {
+		t.Errorf("got %+v", ops)
 	}
 }
 
@@ -135,15 +151,20 @@ func TestBadEntriesAreRefused(t *testing.T) {
 		"empty":              {},
 		"other version":      join([]byte{2}, good[1:]),
 		"trailing byte":      join(good, []byte{0}),
-		"no operations":      join(head, []byte{1, 0}),
-		"lying count":        join(head, []byte{1}, binary.AppendUvarint(nil, math.MaxUint64)),
-		"lying length":       join(head, []byte{1, 1, byte(OpUnpin)}, binary.AppendUvarint(nil, 1<<62)),
+		"no calls":           join(head, []byte{1, 0}),
+		"no operations":      join(head, []byte{1, 1, 0, 0}),
+		"unknown flags":      join(head, []byte{1, 1, 2, 1, byte(OpUnpin), 0}),
+		"lying call count":   join(head, []byte{1}, binary.AppendUvarint(nil, math.MaxUint64)),
+		"lying op count":     join(head, []byte{1, 1, 0}, binary.AppendUvarint(nil, math.MaxUint64)),
+		"lying length":       join(head, []byte{1, 1, 0, 1, byte(OpUnpin)}, binary.AppendUvarint(nil, 1<<62)),
 		"long form number":   join(head, []byte{0x81, 0x00}, good[1+clientIDLen+2:]),
 		"overflowing number": join(head, []byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1}),
-		"unknown kind":       join(head, []byte{1, 1, 7, 0}),
-		"garbage CID":        join(head, []byte{1, 1, byte(OpUnpin), 3, 1, 2, 3}),
-		"garbage pin":        join(head, []byte{1, 1, byte(OpPin), 3, 1, 2, 3}),
-		"empty pin":          join(head, []byte{1, 1, byte(OpPin), 4, 0, 2, 0, 0}),
+		"unknown kind":       join(head, []byte{1, 1, 0, 1, 7, 0}),
+		"garbage CID":        join(head, []byte{1, 1, 0, 1, byte(OpUnpin), 3, 1, 2, 3}),
+		"garbage pin":        join(head, []byte{1, 1, 0, 1, byte(OpPin), 3, 1, 2, 3}),
+		"empty pin":          join(head, []byte{1, 1, 0, 1, byte(OpPin), 4, 0, 2, 0, 0}),
+		"garbage peer":       join(head, []byte{1, 1, 0, 1, byte(OpSetMember), 3, 2, 1, 2}),
+		"member condition":   join(head, []byte{1, 1, 0, 1, byte(OpDelMember) | conditional, 1, 0}),
 	}
 	for name, data := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +185,7 @@ func FuzzDecodeEntry(f *testing.F) {
 	good := goldenEntry(f)
 	f.Add(good)
 	f.Add(good[:len(good)-1])
-	f.Add(encodeEntry(clientID{}, 0, 0))
+	f.Add(EncodeEntry(ClientID{}, 0))
 	f.Add([]byte{entryVersion})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := decodeEntry(data)
@@ -174,26 +195,44 @@ func FuzzDecodeEntry(f *testing.F) {
 			}
 			return
 		}
-		var body []byte
-		for _, op := range e.ops {
-			payload := op.value
-			if op.kind == OpUnpin {
-				payload = op.cid.Bytes()
-			} else if p, err := decodePin(op.value); err != nil || p.Cid != op.cid {
-				t.Errorf("stored pin: %v, CID %s, want %s", err, p.Cid, op.cid)
-			}
-			body = appendBytes(append(body, byte(op.kind)), payload)
+		var calls [][]byte
+		for _, call := range e.calls {
+			calls = append(calls, rawCall(call))
 		}
-		if again := encodeEntry(e.client, e.seq, len(e.ops), body); string(again) != string(data) {
+		if again := EncodeEntry(e.client, e.seq, calls...); string(again) != string(data) {
 			t.Errorf("encodes to %x, was %x", again, data)
 		}
 	})
 }
 
+// rawCall puts a decoded call together again from the parts.
+func rawCall(call entryCall) []byte {
+	b := []byte{0}
+	if call.atomic {
+		b[0] = flagAtomic
+	}
+	b = binary.AppendUvarint(b, uint64(len(call.ops)))
+	for _, op := range call.ops {
+		if b = append(b, byte(op.kind)); op.hasCondition {
+			b[len(b)-1] |= conditional
+			b = binary.AppendUvarint(b, op.revision)
+		}
+		payload := op.value
+		switch op.kind {
+		case OpUnpin:
+			payload = op.pin.Cid.Bytes()
+		case OpSetMember, OpDelMember:
+			payload = append(appendBytes(nil, []byte(op.member.ID)), op.member.Record...)
+		}
+		b = appendBytes(b, payload)
+	}
+	return b
+}
+
 func TestResults(t *testing.T) {
 	codes := make([]byte, 600)
 	codes[0], codes[300], codes[599] = resultNotFound, resultNotFound, resultNotFound
-	errs, err := unpackResults(packResults(codes), 600)
+	errs, err := UnpackResults(packResults(codes), 600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +245,7 @@ func TestResults(t *testing.T) {
 		"empty": {}, "other count": packResults(codes[:5]), "position out of range": {3, 3, resultNotFound},
 		"unknown code": {3, 0, 9}, "cut off": {3, 0},
 	} {
-		if _, err := unpackResults(b, 3); !errors.Is(err, ErrCorrupt) {
+		if _, err := UnpackResults(b, 3); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%s: got error %v, want ErrCorrupt", name, err)
 		}
 	}

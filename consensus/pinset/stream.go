@@ -1,4 +1,4 @@
-package consensus
+package pinset
 
 import (
 	"bufio"
@@ -23,7 +23,7 @@ const (
 	streamHeader  = len(streamMagic) + 1 + 8
 
 	maxKeyLen   = 4096
-	maxValueLen = maxCallBytes + 64
+	maxValueLen = MaxCallBytes + 64
 )
 
 func newChecksum() hash.Hash64 { return crc64.New(crc64.MakeTable(crc64.ECMA)) }

@@ -1,4 +1,4 @@
-package consensus
+package pinset
 
 import (
 	"encoding/binary"
@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// clientWindow is how many outcomes are kept for each client. A batcher
-	// never lets its newest sequence run that far ahead of an unfinished one.
-	clientWindow = 64
+	// ClientWindow is how many outcomes are kept for each client. A proposer must
+	// not let its newest sequence run that far ahead of an unfinished one.
+	ClientWindow = 64
 	// maxClients bounds the table. Each start of a peer is a new client.
 	maxClients = 1024
 )
@@ -25,7 +25,7 @@ type outcome struct {
 // was proposed twice is applied once. It is part of the replicated state: its
 // content depends on the log alone. Only the machine's apply goroutine uses it.
 type clientTable struct {
-	clients map[clientID]*client
+	clients map[ClientID]*client
 }
 
 type client struct {
@@ -43,10 +43,10 @@ const (
 )
 
 func newClientTable() *clientTable {
-	return &clientTable{clients: make(map[clientID]*client)}
+	return &clientTable{clients: make(map[ClientID]*client)}
 }
 
-func (t *clientTable) lookup(id clientID, seq uint64) (outcome, verdict) {
+func (t *clientTable) lookup(id ClientID, seq uint64) (outcome, verdict) {
 	c := t.clients[id]
 	if c == nil {
 		return outcome{}, entryFresh
@@ -54,16 +54,18 @@ func (t *clientTable) lookup(id clientID, seq uint64) (outcome, verdict) {
 	if o, ok := c.window[seq]; ok {
 		return o, entryRepeated
 	}
-	if expired(c.newest, seq) {
+	if Expired(c.newest, seq) {
 		return outcome{}, entryForgotten
 	}
 	return outcome{}, entryFresh
 }
 
-func expired(newest, seq uint64) bool { return newest >= clientWindow && seq <= newest-clientWindow }
+// Expired reports whether the outcome of seq is forgotten once a client's newest
+// sequence is applied.
+func Expired(newest, seq uint64) bool { return newest >= ClientWindow && seq <= newest-ClientWindow }
 
 // add records an outcome without touching the store.
-func (t *clientTable) add(id clientID, seq uint64, o outcome) *client {
+func (t *clientTable) add(id ClientID, seq uint64, o outcome) *client {
 	c := t.clients[id]
 	if c == nil {
 		c = &client{window: make(map[uint64]outcome)}
@@ -77,13 +79,13 @@ func (t *clientTable) add(id clientID, seq uint64, o outcome) *client {
 
 // record remembers the outcome of a freshly applied entry, and forgets what no
 // longer fits, in memory and in b.
-func (t *clientTable) record(b *pebble.Batch, id clientID, seq uint64, o outcome) error {
+func (t *clientTable) record(b *pebble.Batch, id ClientID, seq uint64, o outcome) error {
 	c := t.add(id, seq, o)
 	if err := b.Set(outcomeKey(id, seq), encodeOutcome(o), nil); err != nil {
 		return err
 	}
 	for s := range c.window {
-		if !expired(c.newest, s) {
+		if !Expired(c.newest, s) {
 			continue
 		}
 		delete(c.window, s)
@@ -100,7 +102,7 @@ func (t *clientTable) record(b *pebble.Batch, id clientID, seq uint64, o outcome
 // evict drops the client whose latest entry is the oldest. Log indexes are
 // unique, so every peer picks the same one.
 func (t *clientTable) evict(b *pebble.Batch) error {
-	var victim clientID
+	var victim ClientID
 	oldest := ^uint64(0)
 	for id, c := range t.clients {
 		if c.last < oldest {
@@ -116,12 +118,12 @@ func (t *clientTable) evict(b *pebble.Batch) error {
 	return nil
 }
 
-func outcomeKey(id clientID, seq uint64) []byte {
+func outcomeKey(id ClientID, seq uint64) []byte {
 	k := append(make([]byte, 0, 1+clientIDLen+8), keyOutcome)
 	return binary.BigEndian.AppendUint64(append(k, id[:]...), seq)
 }
 
-func decodeOutcomeKey(k []byte) (id clientID, seq uint64, err error) {
+func decodeOutcomeKey(k []byte) (id ClientID, seq uint64, err error) {
 	if len(k) != 1+clientIDLen+8 {
 		return id, 0, fmt.Errorf("%w: outcome key of %d bytes", ErrCorrupt, len(k))
 	}

@@ -1,0 +1,70 @@
+// Package pintest makes pins for the tests of the packages around it.
+package pintest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multihash"
+)
+
+func hash(s string) multihash.Multihash {
+	h, err := multihash.Sum([]byte(s), multihash.SHA2_256, -1)
+	if err != nil {
+		panic(err)
+	}
+	return h
+}
+
+// Cid returns the n-th CID.
+func Cid(n int) api.Cid {
+	return api.NewCid(cid.NewCidV1(cid.Raw, hash(fmt.Sprintf("block %d", n))))
+}
+
+// Peer returns the n-th peer ID.
+func Peer(n int) peer.ID { return peer.ID(hash(fmt.Sprintf("peer %d", n))) }
+
+func mustOrigin(t testing.TB, s string) api.Multiaddr {
+	t.Helper()
+	a, err := api.NewMultiaddr(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// Full sets every field of a pin to something that is not its zero value.
+func Full(t testing.TB) api.Pin {
+	ref := Cid(1001)
+	return api.Pin{
+		PinOptions: api.PinOptions{
+			ReplicationFactorMin: 2,
+			ReplicationFactorMax: 3,
+			Name:                 "a näme",
+			Mode:                 api.PinModeDirect,
+			ShardSize:            77,
+			UserAllocations:      []peer.ID{Peer(3), Peer(1)},
+			ExpireAt:             time.Unix(2_000_000_000, 0).UTC(),
+			Metadata:             map[string]string{"k": "v", "": "empty", "z": ""},
+			PinUpdate:            Cid(1002),
+			Origins:              []api.Multiaddr{mustOrigin(t, "/ip4/1.2.3.4/tcp/4001/p2p/"+Peer(9).String())},
+		},
+		Cid:         Cid(1000),
+		Type:        api.MetaType,
+		Allocations: []peer.ID{Peer(2), Peer(1)},
+		MaxDepth:    0,
+		Reference:   &ref,
+		Timestamp:   time.Unix(1_700_000_000, 0).UTC(),
+	}
+}
+
+// Plain sets nothing that a neighbour in the log could leak into unnoticed.
+func Plain(n int) api.Pin {
+	p := api.PinWithOpts(Cid(n), api.PinOptions{ReplicationFactorMin: -1, ReplicationFactorMax: -1})
+	p.Timestamp = time.Unix(1_700_000_000, 0).UTC()
+	return p
+}

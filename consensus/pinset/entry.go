@@ -1,0 +1,213 @@
+package pinset
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// A log entry holds one or more calls, each a series of operations:
+//
+//	version byte, client ID (16 bytes), uvarint sequence,
+//	uvarint call count, calls
+//
+// each call: flags byte (1: atomic), uvarint operation count, operations;
+// each operation: kind byte, uvarint revision if the kind has its high bit set,
+// uvarint length, payload. The payload is
+//
+//	pin:           a pin (pin.go)
+//	unpin:         the bytes of a CID
+//	set member:    uvarint length, peer ID, record
+//	delete member: uvarint length, peer ID
+const (
+	entryVersion = 1
+	flagAtomic   = 1
+)
+
+const clientIDLen = 16
+
+// ClientID names one life of one proposer of entries.
+type ClientID [clientIDLen]byte
+
+// MaxCallBytes bounds the encoded operations of one call, well below the log
+// store's own limit for an entry.
+const MaxCallBytes = 8 << 20
+
+type entry struct {
+	client ClientID
+	seq    uint64
+	calls  []entryCall
+}
+
+type entryCall struct {
+	atomic bool
+	ops    []entryOp
+}
+
+// entryOp is a decoded operation. Its slices alias the entry's bytes.
+type entryOp struct {
+	kind         OpKind
+	hasCondition bool
+	revision     uint64
+
+	pin    api.Pin // OpPin; its Cid for OpUnpin too
+	value  []byte  // the encoded pin
+	member MemberRecord
+}
+
+// EncodeCall returns a series of operations as it stands in an entry. With
+// atomic, all of them take effect or none. Errors match ErrInvalid.
+func EncodeCall(atomic bool, ops ...Op) ([]byte, error) {
+	b := []byte{0}
+	if atomic {
+		b[0] = flagAtomic
+	}
+	b = binary.AppendUvarint(b, uint64(len(ops)))
+	for _, op := range ops {
+		payload, err := op.payload()
+		if err != nil {
+			return nil, err
+		}
+		if op.hasCondition {
+			b = binary.AppendUvarint(append(b, byte(op.Kind)|conditional), op.revision)
+		} else {
+			b = append(b, byte(op.Kind))
+		}
+		b = appendBytes(b, payload)
+	}
+	if len(b) > MaxCallBytes {
+		return nil, fmt.Errorf("%w: %d bytes in one call, at most %d", ErrInvalid, len(b), MaxCallBytes)
+	}
+	return b, nil
+}
+
+// EncodeEntry joins encoded calls to an entry.
+func EncodeEntry(client ClientID, seq uint64, calls ...[]byte) []byte {
+	size := 1 + clientIDLen + 2*binary.MaxVarintLen64
+	for _, c := range calls {
+		size += len(c)
+	}
+	b := append(make([]byte, 0, size), entryVersion)
+	b = append(b, client[:]...)
+	b = binary.AppendUvarint(b, seq)
+	b = binary.AppendUvarint(b, uint64(len(calls)))
+	for _, c := range calls {
+		b = append(b, c...)
+	}
+	return b
+}
+
+// CheckEntry reports, as an error that matches ErrCorrupt, why an entry could
+// not be applied. Such an entry must never reach the log.
+func CheckEntry(data []byte) error {
+	_, err := decodeEntry(data)
+	return err
+}
+
+// decodeEntry reads an entry strictly: whatever it accepts can be applied and
+// read back. Errors match ErrCorrupt.
+func decodeEntry(data []byte) (entry, error) {
+	var e entry
+	r := reader{buf: data}
+	if v := r.take(1); r.err == nil && v[0] != entryVersion {
+		return entry{}, fmt.Errorf("decode entry: %w: version %d", ErrCorrupt, v[0])
+	}
+	copy(e.client[:], r.take(clientIDLen))
+	e.seq = r.uvarint()
+	count := r.count(2)
+	if r.err == nil && count == 0 {
+		r.fail("no calls")
+	}
+	for range count {
+		call, err := decodeCall(&r)
+		if err != nil {
+			return entry{}, fmt.Errorf("decode entry: %w", err)
+		}
+		e.calls = append(e.calls, call)
+	}
+	if err := r.end(); err != nil {
+		return entry{}, fmt.Errorf("decode entry: %w", err)
+	}
+	return e, nil
+}
+
+func decodeCall(r *reader) (entryCall, error) {
+	flags, count := r.take(1), r.count(2)
+	if r.err == nil && (flags[0] > flagAtomic || count == 0) {
+		r.fail("call of %d operations with flags %x", count, flags[0])
+	}
+	if r.err != nil {
+		return entryCall{}, r.err
+	}
+	call := entryCall{atomic: flags[0] == flagAtomic, ops: make([]entryOp, 0, count)}
+	for i := range count {
+		var op entryOp
+		if kind := r.take(1); r.err == nil {
+			op.kind = OpKind(kind[0] &^ conditional)
+			op.hasCondition = kind[0]&conditional != 0
+		}
+		if op.hasCondition {
+			op.revision = r.uvarint()
+		}
+		payload := r.bytes()
+		if r.err != nil {
+			return entryCall{}, r.err
+		}
+		if err := op.decode(payload); err != nil {
+			return entryCall{}, fmt.Errorf("operation %d: %w", i, err)
+		}
+		call.ops = append(call.ops, op)
+	}
+	return call, nil
+}
+
+func (op *entryOp) decode(payload []byte) (err error) {
+	if op.hasCondition && op.kind != OpPin && op.kind != OpUnpin {
+		return fmt.Errorf("%w: condition on kind %d", ErrCorrupt, op.kind)
+	}
+	switch op.kind {
+	case OpPin:
+		op.value = payload
+		op.pin, err = decodePin(payload)
+		return err
+	case OpUnpin:
+		if op.pin.Cid, err = api.CastCid(payload); err != nil {
+			return fmt.Errorf("%w: CID: %w", ErrCorrupt, err)
+		}
+		return nil
+	case OpSetMember, OpDelMember:
+		return op.decodeMember(payload)
+	default:
+		return fmt.Errorf("%w: kind %d", ErrCorrupt, op.kind)
+	}
+}
+
+func (op *entryOp) decodeMember(payload []byte) error {
+	r := reader{buf: payload}
+	raw := r.bytes()
+	if op.kind == OpDelMember {
+		r.err = r.end()
+	}
+	if r.err != nil {
+		return fmt.Errorf("member record: %w", r.err)
+	}
+	id, err := peer.IDFromBytes(raw)
+	if err != nil {
+		return fmt.Errorf("%w: peer ID: %w", ErrCorrupt, err)
+	}
+	if len(r.buf) > MaxRecordBytes {
+		return fmt.Errorf("%w: record of %d bytes", ErrCorrupt, len(r.buf))
+	}
+	op.member = MemberRecord{ID: id, Record: r.buf}
+	return nil
+}
+
+// describe names what the operation is about, for error messages.
+func (op *entryOp) describe() string {
+	if op.kind == OpPin || op.kind == OpUnpin {
+		return op.pin.Cid.String()
+	}
+	return op.member.ID.String()
+}

@@ -1,0 +1,18 @@
+package pinset
+
+import "errors"
+
+var (
+	// ErrClosed: the state is closed or closing.
+	ErrClosed = errors.New("consensus is closed")
+	// ErrInvalid: an operation or query cannot be represented. Nothing was
+	// changed.
+	ErrInvalid = errors.New("invalid operation")
+	// ErrCorrupt: stored or received bytes fail their checks.
+	ErrCorrupt = errors.New("corrupt data")
+	// ErrConflict is the result of an operation whose condition did not hold.
+	ErrConflict = errors.New("the pin has changed")
+	// ErrNotApplied is the result of a sound operation of an atomic call that
+	// failed because of another one.
+	ErrNotApplied = errors.New("not applied, because another operation of the same call failed")
+)

@@ -1,0 +1,99 @@
+package pinset
+
+import (
+	"fmt"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// OpKind says what an operation does. The values are part of the log format.
+type OpKind byte
+
+const (
+	// OpPin adds a pin or replaces the one with the same CID.
+	OpPin OpKind = 1
+	// OpUnpin removes the pin of a CID. Its result is state.ErrNotFound when
+	// there is none.
+	OpUnpin OpKind = 2
+	// OpSetMember sets the record of a peer. An equal record stays as it is.
+	OpSetMember OpKind = 3
+	// OpDelMember deletes the record of a peer, if there is one.
+	OpDelMember OpKind = 4
+)
+
+// conditional marks the kind byte of an operation that carries a revision.
+const conditional = 0x80
+
+// MaxRecordBytes bounds a member record.
+const MaxRecordBytes = 4096
+
+// MemberRecord is what the cluster remembers of a peer, such as its addresses.
+// The state machine does not look into it.
+type MemberRecord struct {
+	ID     peer.ID
+	Record []byte
+}
+
+// Op is one operation. For OpUnpin only Pin.Cid counts, for OpDelMember only
+// Member.ID.
+type Op struct {
+	Kind   OpKind
+	Pin    api.Pin
+	Member MemberRecord
+
+	hasCondition bool
+	revision     uint64
+}
+
+// PinOp returns the operation that pins p.
+func PinOp(p api.Pin) Op { return Op{Kind: OpPin, Pin: p} }
+
+// UnpinOp returns the operation that unpins c.
+func UnpinOp(c api.Cid) Op { return Op{Kind: OpUnpin, Pin: api.Pin{Cid: c}} }
+
+// SetMemberOp returns the operation that sets the record of a peer.
+func SetMemberOp(id peer.ID, record []byte) Op {
+	return Op{Kind: OpSetMember, Member: MemberRecord{ID: id, Record: record}}
+}
+
+// DelMemberOp returns the operation that deletes the record of a peer.
+func DelMemberOp(id peer.ID) Op { return Op{Kind: OpDelMember, Member: MemberRecord{ID: id}} }
+
+// IfRevision returns o with a condition, for pins and unpins only: o takes
+// effect if the revision of its CID is n when it is applied, where 0 stands for
+// absent. Its result is ErrConflict otherwise.
+func (o Op) IfRevision(n uint64) Op {
+	o.hasCondition, o.revision = true, n
+	return o
+}
+
+// payload returns the operation's content as it stands in an entry.
+func (o Op) payload() ([]byte, error) {
+	if o.hasCondition && o.Kind != OpPin && o.Kind != OpUnpin {
+		return nil, fmt.Errorf("%w: condition on kind %d", ErrInvalid, o.Kind)
+	}
+	switch o.Kind {
+	case OpPin:
+		return encodePin(o.Pin)
+	case OpUnpin:
+		if !o.Pin.Cid.Defined() {
+			return nil, fmt.Errorf("%w: unpin without CID", ErrInvalid)
+		}
+		return o.Pin.Cid.Bytes(), nil
+	case OpSetMember, OpDelMember:
+		if _, err := peer.IDFromBytes([]byte(o.Member.ID)); err != nil {
+			return nil, fmt.Errorf("%w: peer ID: %w", ErrInvalid, err)
+		}
+		b := appendBytes(nil, []byte(o.Member.ID))
+		if o.Kind == OpDelMember {
+			return b, nil
+		}
+		if len(o.Member.Record) > MaxRecordBytes {
+			return nil, fmt.Errorf("%w: record of %d bytes, at most %d", ErrInvalid, len(o.Member.Record), MaxRecordBytes)
+		}
+		return append(b, o.Member.Record...), nil
+	default:
+		return nil, fmt.Errorf("%w: kind %d", ErrInvalid, o.Kind)
+	}
+}
