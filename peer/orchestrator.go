@@ -23,7 +23,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/metrics"
 	ma "github.com/multiformats/go-multiaddr"
 
-	"github.com/underlay/underlay/peer/ipfs"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -90,9 +89,8 @@ func (p *Peer) openCluster(ctx context.Context) error {
 		return err
 	}
 	p.monitor, p.clusterAPI = mon, &clientHolder{}
-	conn := ipfs.NewConnector(p.node, p.pins, p.dir.ipfs())
 	p.cluster, err = ipfscluster.NewCluster(ctx, p.host, p.bandwidth, nil, conf, dssync.MutexWrap(datastore.NewMapDatastore()),
-		p.consensus, []ipfscluster.API{p.clusterAPI}, conn, reconcile.Tracker{Reconciler: p.reconciler}, mon, allocator, informers,
+		p.consensus, []ipfscluster.API{p.clusterAPI}, p.connector, reconcile.Tracker{Reconciler: p.reconciler}, mon, allocator, informers,
 		(*observations.JaegerTracer)(nil)) // a nil tracer of the right type does nothing
 	if err != nil {
 		return fmt.Errorf("start cluster orchestrator: %w", err)
