@@ -74,6 +74,21 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Host == nil {
 		faults = append(faults, errors.New("option Host is nil"))
 	}
+	o = o.defaults()
+	if o.Heartbeat < 10*time.Millisecond {
+		faults = append(faults, fmt.Errorf("option Heartbeat is %v, below 10ms", o.Heartbeat))
+	}
+	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.SegmentBytes < 0 || o.CacheBytes < 0 {
+		faults = append(faults, errors.New("a size option is negative"))
+	}
+	if o.InFlight > pinset.ClientWindow/2 {
+		faults = append(faults, fmt.Errorf("option InFlight is %d, above %d", o.InFlight, pinset.ClientWindow/2))
+	}
+	return o, errors.Join(faults...)
+}
+
+// defaults returns o with the zero values replaced.
+func (o Options) defaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -91,16 +106,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.TrailingEntries, 8192)
 	setDefault(&o.SegmentBytes, 64<<20)
 	setDefault(&o.CacheBytes, 32<<20)
-	if o.Heartbeat < 10*time.Millisecond {
-		faults = append(faults, fmt.Errorf("option Heartbeat is %v, below 10ms", o.Heartbeat))
-	}
-	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.SegmentBytes < 0 || o.CacheBytes < 0 {
-		faults = append(faults, errors.New("a size option is negative"))
-	}
-	if o.InFlight > pinset.ClientWindow/2 {
-		faults = append(faults, fmt.Errorf("option InFlight is %d, above %d", o.InFlight, pinset.ClientWindow/2))
-	}
-	return o, errors.Join(faults...)
+	return o
 }
 
 func setDefault[T comparable](v *T, d T) {

@@ -49,7 +49,7 @@ func NewREST(o RESTOptions) http.Handler {
 	}
 	unrouted := a.unrouted(router)
 	router.NotFoundHandler, router.MethodNotAllowedHandler = unrouted, unrouted
-	return restCORS(a.refuseOtherSites(restSlash(router)))
+	return restCORS(a.refuseOtherSites(withConsistency(restSlash(router))))
 }
 
 // rest implements the routes.
