@@ -68,10 +68,11 @@ func (p *clusterPinner) pin(ctx context.Context, c cid.Cid, mode pin.Mode, name 
 		return errors.New("unrecognized pin mode")
 	}
 	await, err := p.pinset.Pin(ctx, c, clusterMode, name, fetch)
-	if err == nil {
-		awaitLater(ctx, await)
+	if err != nil {
+		return noteFailure(ctx, err)
 	}
-	return err
+	awaitLater(ctx, await)
+	return nil
 }
 
 // Unpin removes a pin; without recursive only a direct one.
@@ -89,7 +90,7 @@ func (p *clusterPinner) Unpin(ctx context.Context, c cid.Cid, recursive bool) er
 	if errors.Is(err, state.ErrNotFound) { // somebody else was faster
 		return pin.ErrNotPinned
 	}
-	return err
+	return noteFailure(ctx, err)
 }
 
 // Update moves a recursive pin to another CID, keeping its name and options. When somebody changes one of the two pins
@@ -106,7 +107,7 @@ func (p *clusterPinner) Update(ctx context.Context, from, to cid.Cid, unpin bool
 			awaitLater(ctx, await)
 			return nil
 		case !errors.Is(err, consensus.ErrConflict) && !errors.Is(err, state.ErrNotFound):
-			return err
+			return noteFailure(ctx, err)
 		}
 	}
 }
@@ -132,12 +133,17 @@ func (p *clusterPinner) checkUpdate(ctx context.Context, from, to cid.Cid) (same
 
 // lookup tells how the pinset pins c itself.
 func (p *clusterPinner) lookup(ctx context.Context, c cid.Cid) (pin.Mode, error) {
-	st, err := p.pinset.State(ctx)
+	st, err := p.state(ctx)
 	if err != nil {
 		return pin.NotPinned, err
 	}
 	found, err := get(ctx, st, c)
 	return found.Mode, err
+}
+
+func (p *clusterPinner) state(ctx context.Context) (state.ReadOnly, error) {
+	st, err := p.pinset.State(ctx)
+	return st, noteFailure(ctx, err)
 }
 
 // get reads the pin of c itself; its mode is NotPinned when there is none.
