@@ -94,12 +94,15 @@ func (c *greetedConn) Read(b []byte) (int, error) {
 // selectNoise negotiates the security protocol. Anything but a cut connection or the expected answers means that the
 // secrets differ.
 func selectNoise(conn net.Conn) error {
-	_, err := multistream.SelectOneOf([]protocol.ID{noise.ID}, &greetedConn{Conn: conn})
+	greeted := &greetedConn{Conn: conn}
+	_, err := multistream.SelectOneOf([]protocol.ID{noise.ID}, greeted)
 	var netErr net.Error
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, errSecretDiffers), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &netErr):
+	case errors.Is(greeted.err, errSecretDiffers): // whatever became of what we wrote
+		return greeted.err
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &netErr):
 		return err
 	default:
 		return fmt.Errorf("%w (%w)", errSecretDiffers, err)

@@ -88,21 +88,25 @@ func (p *Peer) openCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	gate := newStartGate(p.consensus.Ready(ctx))
+	informers[0] = gatedInformer{informers[0], gate}
 	p.monitor, p.clusterAPI = mon, &clientHolder{}
 	p.cluster, err = ipfscluster.NewCluster(ctx, p.host, p.bandwidth, nil, conf, dssync.MutexWrap(datastore.NewMapDatastore()),
-		p.consensus, []ipfscluster.API{p.clusterAPI}, p.connector, reconcile.Tracker{Reconciler: p.reconciler}, mon, allocator, informers,
+		gatedConsensus{p.consensus, gate}, []ipfscluster.API{p.clusterAPI}, p.connector, reconcile.Tracker{Reconciler: p.reconciler}, mon, allocator, informers,
 		(*observations.JaegerTracer)(nil)) // a nil tracer of the right type does nothing
 	if err != nil {
+		gate.stop()
 		return fmt.Errorf("start cluster orchestrator: %w", err)
 	}
-	p.onClose("cluster orchestrator", p.closeCluster)
+	p.onClose("cluster orchestrator", func() error { return p.closeCluster(gate) })
 	return nil
 }
 
 // closeCluster hands over leadership, so that the others need no election, and stops the orchestrator with its parts.
-func (p *Peer) closeCluster() error {
+func (p *Peer) closeCluster(gate *startGate) error {
 	ctx, cancel := context.WithTimeout(context.Background(), handoverLimit)
 	defer cancel()
+	gate.settle(ctx)
 	if err := p.consensus.Handover(ctx); err != nil {
 		p.logger.Warn("could not hand over leadership; the others will elect a leader", "error", err)
 	}

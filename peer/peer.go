@@ -157,8 +157,7 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		ID: p.ID(), Name: p.opts.Name, Node: p.node, Pins: p.pins, Feed: p.consensus,
 		Workers: p.opts.PinWorkers, Logger: p.logger,
 	})
-	p.service = &PeerService{hello: p.hello, await: p.reconciler.Await, join: p.admit}
-	p.service.ending, p.service.end = context.WithCancel(context.Background())
+	p.service = newPeerService(p.hello, p.reconciler.Await, p.admit)
 	p.client, err = p.service.register(p.host)
 	if err != nil {
 		return err

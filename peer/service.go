@@ -50,6 +50,16 @@ type PeerService struct {
 	running sync.WaitGroup
 }
 
+// newPeerService makes the service from what it answers; close must be called.
+func newPeerService(hello func(context.Context) Hello,
+	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error),
+	join func(context.Context, peer.ID) (JoinReply, error),
+) *PeerService {
+	s := &PeerService{hello: hello, await: await, join: join}
+	s.ending, s.end = context.WithCancel(context.Background())
+	return s
+}
+
 // Hello describes this peer.
 func (s *PeerService) Hello(ctx context.Context, _ struct{}, out *Hello) error {
 	return s.run(ctx, func(ctx context.Context) error { *out = s.hello(ctx); return nil })

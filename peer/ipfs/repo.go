@@ -39,7 +39,7 @@ func openRepo(dir string, public bool, configure func(*kuboconfig.Config) error)
 	if exists {
 		err = writeNodeConfig(file, conf)
 	} else {
-		err = fsrepo.Init(dir, conf)
+		err = initRepo(dir, conf)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("prepare IPFS repository %s: %w", dir, err)
@@ -83,7 +83,7 @@ func writeNodeConfig(file string, conf *kuboconfig.Config) error {
 	if bytes.Equal(was, is) {
 		return nil
 	}
-	return serialize.WriteConfigFile(file, conf)
+	return replaceFile(file, is)
 }
 
 // nodeConfig is the node's configuration before the user's settings.

@@ -1,0 +1,255 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
+	"github.com/ipfs/go-cid"
+	"go.uber.org/goleak"
+)
+
+// pinned pins through the peer as package proxy does, and waits for the holders.
+func (r *running) pinned(c cid.Cid, mode api.PinMode, name string, fetch bool) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	unlock := r.Node().Blockstore.PinLock(ctx)
+	await, err := r.Pin(ctx, c, mode, name, fetch)
+	unlock.Unlock(ctx)
+	if err != nil {
+		r.t.Fatalf("pin %s: %v", name, err)
+	}
+	if err := await(ctx); err != nil {
+		r.t.Fatalf("await the holders of %s: %v", name, err)
+	}
+}
+
+// committed reads a pin of the pinset.
+func (r *running) committed(c cid.Cid) (api.Pin, error) {
+	r.t.Helper()
+	st, err := r.State(r.t.Context())
+	if err != nil {
+		r.t.Fatalf("read the pinset: %v", err)
+	}
+	return st.Get(r.t.Context(), api.NewCid(c))
+}
+
+func (r *running) local(c cid.Cid) api.IPFSPinStatus {
+	r.t.Helper()
+	status, err := r.pins.Status(r.t.Context(), c)
+	if err != nil {
+		r.t.Fatalf("look up local pin: %v", err)
+	}
+	return status
+}
+
+func (r *running) awaitLocal(c cid.Cid, want api.IPFSPinStatus) {
+	r.t.Helper()
+	eventually(r.t, "the local pin is "+want.ToTrackerStatus().String(), func() bool { return r.local(c) == want })
+}
+
+// checkLeaks fails the test if it leaves a goroutine behind. It must be the first thing that the test does.
+func checkLeaks(t *testing.T) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() {
+		goleak.VerifyNone(t, before,
+			// The node's content routing starts these three and does not end them with the node.
+			goleak.IgnoreTopFunction("github.com/ipfs/boxo/routing/providerquerymanager.(*ProviderQueryManager).run"),
+			goleak.IgnoreTopFunction("github.com/ipfs/boxo/routing/providerquerymanager.(*ProviderQueryManager).findProviderWorker"),
+			goleak.IgnoreTopFunction("github.com/gammazero/chanqueue.(*ChanQueue[...]).bufferData"),
+			// One for all meters of the process; it ends by itself when they have been idle for a while.
+			goleak.IgnoreAnyFunction("github.com/libp2p/go-flow-metrics.(*sweeper).run"),
+		)
+	})
+}
+
+// TestOnePeer is the life of a peer that is a cluster of its own: pins, a restart, and nothing left behind.
+func TestOnePeer(t *testing.T) {
+	checkLeaks(t)
+	options := testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0")
+	options.Secret = nil // it makes its own
+	r := startPeer(t, options)
+	r.awaitReady()
+	if s := r.Consensus(); s.Leader != r.ID() {
+		t.Errorf("the leader is %s", s.Leader)
+	}
+	if _, err := Open(t.Context(), options); !errors.Is(err, ErrDataDirInUse) {
+		t.Errorf("opening the same directory again gives %v", err)
+	}
+	kept, _ := r.addTree("kept")
+	dropped, _ := r.addTree("dropped")
+	r.pinned(kept.Cid(), api.PinModeRecursive, "kept", false)
+	r.pinned(dropped.Cid(), api.PinModeDirect, "dropped", true)
+	if got := r.local(dropped.Cid()); got != api.IPFSPinStatusDirect {
+		t.Errorf("the direct pin is %v on the node", got)
+	}
+	if err := r.Unpin(t.Context(), dropped.Cid()); err != nil {
+		t.Errorf("unpin: %v", err)
+	}
+	r.awaitLocal(dropped.Cid(), api.IPFSPinStatusUnpinned)
+	if err := r.Unpin(t.Context(), dropped.Cid()); !errors.Is(err, state.ErrNotFound) {
+		t.Errorf("unpin what is not pinned: %v", err)
+	}
+	id, node := r.ID(), r.Node().Identity
+	r.stop()
+	if err := r.Close(); err != nil {
+		t.Errorf("a second close: %v", err)
+	}
+
+	again := startPeer(t, options)
+	again.awaitReady()
+	if again.ID() != id || again.Node().Identity != node {
+		t.Errorf("identities %s and %s, were %s and %s", again.ID(), again.Node().Identity, id, node)
+	}
+	if pin, err := again.committed(kept.Cid()); err != nil || pin.Name != "kept" {
+		t.Errorf("the pin is now %+v, %v", pin, err)
+	}
+	if _, err := again.committed(dropped.Cid()); !errors.Is(err, state.ErrNotFound) {
+		t.Errorf("the removed pin gives %v", err)
+	}
+	if got := again.local(kept.Cid()); got != api.IPFSPinStatusRecursive {
+		t.Errorf("the local pin is %v", got)
+	}
+}
+
+func TestPinKeepsOptionsOfTheOldPin(t *testing.T) {
+	r := startPeer(t, testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0"))
+	r.awaitReady()
+	from, _ := r.addTree("from")
+	to, _ := r.addTree("to")
+	_, err := r.API().Pin(t.Context(), api.NewCid(from.Cid()), api.PinOptions{
+		Name: "old", Metadata: map[string]string{"k": "v"}, ExpireAt: time.Now().Add(time.Hour),
+		ReplicationFactorMin: -1, ReplicationFactorMax: -1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.pinned(from.Cid(), api.PinModeRecursive, "new", false)
+	pin, err := r.committed(from.Cid())
+	if err != nil || pin.Name != "new" || pin.Metadata["k"] != "v" || !pin.ExpireAt.IsZero() {
+		t.Errorf("pinned again: %+v, %v", pin, err)
+	}
+
+	await, err := r.Update(t.Context(), from.Cid(), to.Cid(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t.Context()); err != nil {
+		t.Errorf("await: %v", err)
+	}
+	pin, err = r.committed(to.Cid())
+	if err != nil || pin.Name != "new" || pin.Metadata["k"] != "v" || pin.PinUpdate.Cid != from.Cid() {
+		t.Errorf("updated: %+v, %v", pin, err)
+	}
+	if _, err := r.committed(from.Cid()); !errors.Is(err, state.ErrNotFound) {
+		t.Errorf("the old pin gives %v", err)
+	}
+	r.awaitLocal(from.Cid(), api.IPFSPinStatusUnpinned)
+	if _, err := r.Update(t.Context(), from.Cid(), to.Cid(), false); !errors.Is(err, state.ErrNotFound) {
+		t.Errorf("update of what is not pinned: %v", err)
+	}
+}
+
+func TestAwaitHolders(t *testing.T) {
+	o := testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0")
+	o.AckTimeout = 100 * time.Millisecond
+	r := startPeer(t, o)
+	r.awaitReady()
+	root, _ := r.addTree("here")
+	stranger := testID(t)
+	pin := api.PinWithOpts(api.NewCid(root.Cid()), api.PinOptions{ReplicationFactorMin: 1, ReplicationFactorMax: 1})
+	pin.Allocations = append(pin.Allocations, stranger)
+
+	err := r.awaitHolders(pin, 0)(t.Context())
+	if !errors.Is(err, ErrTooFewHolders) || !strings.Contains(err.Error(), stranger.String()) || !strings.Contains(err.Error(), "0 of 1") {
+		t.Errorf("a holder that is not there: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.awaitHolders(pin, 0)(ended); !errors.Is(err, ErrTooFewHolders) || !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled wait: %v", err)
+	}
+	pin.Allocations = append(pin.Allocations, r.ID())
+	if err := r.awaitHolders(pin, 0)(t.Context()); err != nil {
+		t.Errorf("a pin that nobody wants any more: %v", err)
+	}
+}
+
+func TestPeersOfOneClusterHoldEachOthersPins(t *testing.T) {
+	checkLeaks(t)
+	dir, addrs := t.TempDir(), freePorts(t, 2)
+	a := startPeer(t, testOptions(filepath.Join(dir, "a"), addrs[0], addrs...))
+	eventually(t, "the first one waits for the second", func() bool { return errors.Is(a.Ready(), errWaiting) })
+	b := startPeer(t, testOptions(filepath.Join(dir, "b"), addrs[1], addrs...))
+	a.awaitReady()
+	b.awaitReady()
+	for _, r := range []*running{a, b} {
+		members, err := r.consensus.Peers(t.Context())
+		if err != nil || len(members) != 2 {
+			t.Errorf("members according to %s: %v, %v", r.opts.Name, members, err)
+		}
+	}
+	if la, lb := a.Consensus().Leader, b.Consensus().Leader; la != lb {
+		t.Errorf("two leaders: %s and %s", la, lb)
+	}
+	root, leaf := a.addTree("on one")
+	a.pinned(root.Cid(), api.PinModeRecursive, "shared", false)
+	if got := b.local(root.Cid()); got != api.IPFSPinStatusRecursive {
+		t.Errorf("acknowledged, but the other one has %v", got)
+	}
+	if has, err := b.Node().Blockstore.Has(t.Context(), leaf.Cid()); err != nil || !has {
+		t.Errorf("acknowledged, but the other one has no leaf: %v, %v", has, err)
+	}
+	if pin, err := b.committed(root.Cid()); err != nil || pin.Name != "shared" {
+		t.Errorf("the other one reads %+v, %v", pin, err)
+	}
+	if err := b.Unpin(t.Context(), root.Cid()); err != nil {
+		t.Errorf("unpin through the other one: %v", err)
+	}
+	if _, err := a.committed(root.Cid()); !errors.Is(err, state.ErrNotFound) {
+		t.Errorf("the removed pin gives %v", err)
+	}
+	a.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
+	b.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
+}
+
+func TestServeRefusesAWrongSecret(t *testing.T) {
+	_, addr := newHost(t, testSecret(1))
+	p, err := Open(t.Context(), testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0", addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := p.Serve(ctx); !errors.Is(err, errSecretDiffers) || !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "cluster.secret") {
+		t.Errorf("serve: %v", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func TestOpenGivesBackWhatItHadWhenItFails(t *testing.T) {
+	o := testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:nonsense")
+	if _, err := Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "cluster.listen") {
+		t.Errorf("error is %v", err)
+	}
+	o.Listen = "127.0.0.1:0"
+	startPeer(t, o).awaitReady()
+}
+
+// TestStopAtTheMomentOfReadiness: the orchestrator's own start must not meet its shutdown.
+func TestStopAtTheMomentOfReadiness(t *testing.T) {
+	for range 3 {
+		r := startPeer(t, testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0"))
+		<-r.consensus.Ready(t.Context())
+		r.stop()
+	}
+}
