@@ -23,7 +23,7 @@ func TestNewMemberVotesOnceCaughtUp(t *testing.T) {
 	if err := tc.peers[1].AddPeer(limit(t), joiner.id); err != nil {
 		t.Fatal(err)
 	}
-	if leader, _ := tc.leader(); leader.isVoter(joiner.id) {
+	if joiner.Status().Voter {
 		t.Error("the new member votes before it has caught up")
 	}
 	<-joiner.Ready(t.Context())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -156,7 +157,7 @@ type Commit struct {
 // entry is committed on a majority and applied on this peer, so that a read of
 // Local sees it. It waits for a leader as long as ctx and CommitTimeout allow.
 //
-// With ErrNoLeader, ErrOverloaded, ErrInvalid, ErrClosed or ctx's error alone
+// With ErrNoLeader, ErrOverloaded, ErrDiskFull, ErrInvalid, ErrClosed or ctx's error alone
 // nothing was changed. ErrUnknownOutcome, which may be joined with one of the
 // others, means that the operations may or may not happen. Operations can fail
 // by themselves: see Commit.Errs.
@@ -174,6 +175,9 @@ func (c *Consensus) CommitAtomic(ctx context.Context, ops ...Op) (Commit, error)
 func (c *Consensus) commit(ctx context.Context, atomic bool, ops []Op) (Commit, error) {
 	if len(ops) == 0 {
 		return Commit{Index: c.Applied()}, nil
+	}
+	if c.disk.refuses(func() bool { return !slices.ContainsFunc(ops, func(o Op) bool { return !o.Removes() }) }) {
+		return Commit{}, fmt.Errorf("%w on this peer", ErrDiskFull)
 	}
 	body, err := pinset.EncodeCall(atomic, ops...)
 	if err != nil {

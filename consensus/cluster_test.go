@@ -118,6 +118,15 @@ func (m *member) stop() {
 	}
 }
 
+// kill takes a peer's host off the network for good, as the death of its process
+// would. The peer itself has yet to be stopped.
+func (m *member) kill() {
+	m.t.Helper()
+	if err := m.opts.Host.Close(); err != nil {
+		m.t.Error(err)
+	}
+}
+
 func (tc *testCluster) ids() []peer.ID {
 	var ids []peer.ID
 	for _, m := range tc.peers {

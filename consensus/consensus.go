@@ -46,6 +46,8 @@ type Consensus struct {
 	forward *forwarder
 	batcher *batcher
 	nudger  *nudger
+	elector *elector
+	disk    *diskWatch
 	rounds  rounds
 
 	hasState    atomic.Bool
@@ -74,10 +76,10 @@ func Open(o Options) (*Consensus, error) {
 	}
 	c := &Consensus{
 		opts: o, id: o.Host.ID(), host: o.Host, log: o.Logger,
-		nudger: newNudger(), ready: make(chan struct{}), closing: make(chan struct{}),
+		nudger: newNudger(), elector: newElector(), disk: newDiskWatch(o), ready: make(chan struct{}), closing: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	if c.stores, err = openStores(o, c.closing); err != nil {
+	if c.stores, err = openStores(o, c.closing, c.disk.hasRoom); err != nil {
 		c.cancel()
 		return nil, fmt.Errorf("open consensus: %w", err)
 	}
@@ -102,6 +104,8 @@ func Open(o Options) (*Consensus, error) {
 	c.background.start(c.nudge)
 	c.background.start(c.awaitReady)
 	c.background.start(c.superviseMembers)
+	c.background.start(c.hastenElections)
+	c.background.start(c.watchDisk)
 	return c, nil
 }
 
@@ -115,9 +119,9 @@ func (c *Consensus) startRaft() error {
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(c.id.String())
 	conf.Logger = logger
-	conf.HeartbeatTimeout = c.opts.Heartbeat
-	conf.ElectionTimeout = c.opts.Heartbeat
 	conf.LeaderLeaseTimeout = c.opts.Heartbeat / 2
+	conf.HeartbeatTimeout = conf.LeaderLeaseTimeout // until a leader is known, see elect.go
+	conf.ElectionTimeout = conf.LeaderLeaseTimeout
 	conf.CommitTimeout = min(conf.CommitTimeout, c.opts.Heartbeat/4)
 	conf.MaxAppendEntries = 512
 	conf.BatchApplyCh = true
@@ -129,15 +133,26 @@ func (c *Consensus) startRaft() error {
 	conf.NoSnapshotRestoreOnStart = true
 	// A removed peer must go on answering its own calls until it is closed.
 	conf.ShutdownOnRemove = false
-	r, err := raft.NewRaft(conf, c.machine, c.stores.log, c.stores.log, c.stores.snapshots, transport)
+	r, err := newRaft(conf, c.machine, c.stores, transport)
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 		defer cancel()
 		return errors.Join(fmt.Errorf("start raft: %w", err), c.streams.cut(ctx), transport.Close())
 	}
+	c.stores.log.Arm()
 	c.raft = r
 	c.leaders = watchLeader(r, c.log)
 	return nil
+}
+
+// newRaft is raft.NewRaft, which panics when it cannot read the log.
+func newRaft(conf *raft.Config, m *pinset.Machine, s *stores, t raft.Transport) (r *raft.Raft, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
+		}
+	}()
+	return raft.NewRaft(conf, m, s.log, s.log, s.snapshots, t)
 }
 
 // awaitReady closes ready after the first barrier that succeeds as a member.

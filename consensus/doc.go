@@ -9,7 +9,8 @@
 // It does not fetch, pin or check any block. The peer package makes the local
 // IPFS node follow the pinset, with the help of Next and Local.
 //
-// Start with consensus.go (Open, Close and what they hold together), then
-// apply.go for the state machine and batch.go for the path of a write.
+// Start with consensus.go (Open, Close and what they hold together), then pins.go
+// for what can be asked and batch.go for the path of a write. Package pinset is
+// the state machine, package raftstore the files below raft.
 // DESIGN.md tells the invariants and what happens at each crash point.
 package consensus

@@ -15,6 +15,10 @@ var (
 	// ErrOverloaded: this peer's bounded queue of operations is full. Nothing
 	// was changed.
 	ErrOverloaded = errors.New("too many operations are waiting")
+	// ErrDiskFull: this peer or the leader has too little free space. Nothing was
+	// changed. Unpins pass a little longer than pins, so that space can be
+	// regained.
+	ErrDiskFull = errors.New("disk is full")
 	// ErrClosed: this peer's consensus is closed or closing.
 	ErrClosed = pinset.ErrClosed
 	// ErrInvalid: an operation cannot be represented in the log. Nothing was

@@ -25,6 +25,7 @@ const (
 	codeForgotten // the entry's outcome is no longer known
 	codeInvalid   // the entry or request makes no sense
 	codeClosed    // the peer is stopping, nothing was changed
+	codeDiskFull  // the leader has no space, nothing was changed
 )
 
 // The RPC library wants exported types on the wire. These have no name at all,
@@ -69,6 +70,12 @@ func (s *service) ReadIndex(_ context.Context, _ struct{}, out *indexReply) erro
 // Stats tells how far this peer is.
 func (s *service) Stats(_ context.Context, _ struct{}, out *statsReply) error {
 	*out = s.c.statsHere()
+	return nil
+}
+
+// HasRoom reports whether this peer could lead, as far as its disk is concerned.
+func (s *service) HasRoom(_ context.Context, _ struct{}, out *bool) error {
+	*out = s.c.disk.hasRoom()
 	return nil
 }
 

@@ -20,6 +20,8 @@ func TestMain(m *testing.M) {
 		// Started by imported packages when the program starts.
 		goleak.IgnoreTopFunction("github.com/ipfs/go-log/writer.(*MirrorWriter).logRoutine"),
 		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"),
+		// Left behind by Pebble when it refuses to open damaged files.
+		goleak.IgnoreAnyFunction("github.com/cockroachdb/pebble/v2/vfs.(*diskHealthCheckingFS).startTickerLocked.func1"),
 	)
 }
 

@@ -34,11 +34,6 @@ func (c *Consensus) isMember(id peer.ID) bool {
 	return slices.ContainsFunc(c.servers(), func(s raft.Server) bool { return s.ID == want })
 }
 
-func (c *Consensus) isVoter(id peer.ID) bool {
-	want := raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(id.String()), Address: raft.ServerAddress(id.String())}
-	return slices.Contains(c.servers(), want)
-}
-
 // Bootstrap makes this peer, which must have no state, the first of a new
 // cluster with exactly these voters. One peer of the cluster calls it; calling
 // it on several with the same set is harmless. It fails with ErrHasState when
@@ -69,6 +64,7 @@ func (c *Consensus) Bootstrap(peers []peer.ID) error {
 		return fmt.Errorf("bootstrap cluster: %w", err)
 	}
 	c.hasState.Store(true)
+	c.elector.signal()
 	return nil
 }
 
@@ -210,7 +206,7 @@ func (c *Consensus) Status() Status {
 		ID:        c.id,
 		Leader:    leader,
 		State:     c.raft.State().String(),
-		Voter:     c.isVoter(c.id),
+		Voter:     c.isVoter(),
 		Term:      c.raft.CurrentTerm(),
 		Applied:   c.Applied(),
 		LastIndex: c.raft.LastIndex(),

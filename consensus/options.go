@@ -53,8 +53,14 @@ type Options struct {
 	SnapshotInterval time.Duration
 	// SegmentBytes is the size of the files of the raft log (64 MiB).
 	SegmentBytes int
+	// MinFree is how many bytes must be free on the disk of Dir: with less, this
+	// peer refuses operations, see ErrDiskFull (64 MiB).
+	MinFree int64
 	// CacheBytes is the size of the state's block cache (32 MiB).
 	CacheBytes int64
+
+	// freeBytes asks the file system of a directory, or a test.
+	freeBytes func(dir string) (int64, error)
 }
 
 const (
@@ -78,7 +84,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Heartbeat < 10*time.Millisecond {
 		faults = append(faults, fmt.Errorf("option Heartbeat is %v, below 10ms", o.Heartbeat))
 	}
-	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.SegmentBytes < 0 || o.CacheBytes < 0 {
+	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.SegmentBytes < 0 || o.CacheBytes < 0 || o.MinFree < 0 {
 		faults = append(faults, errors.New("a size option is negative"))
 	}
 	if o.InFlight > pinset.ClientWindow/2 {
@@ -106,6 +112,10 @@ func (o Options) defaults() Options {
 	setDefault(&o.TrailingEntries, 8192)
 	setDefault(&o.SegmentBytes, 64<<20)
 	setDefault(&o.CacheBytes, 32<<20)
+	setDefault(&o.MinFree, 64<<20)
+	if o.freeBytes == nil {
+		o.freeBytes = freeBytes
+	}
 	return o
 }
 

@@ -54,6 +54,12 @@ func (c *Consensus) propose(ctx context.Context, entry []byte) (proposal, error)
 			return proposal{}, ErrUnknownOutcome
 		case codeInvalid:
 			return proposal{}, fmt.Errorf("%w: refused by the leader %s", ErrInvalid, leader)
+		case codeDiskFull:
+			err := fmt.Errorf("%w on the leader %s", ErrDiskFull, leader)
+			if sent {
+				err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+			}
+			return proposal{}, err
 		case codeUnknown:
 			sent = true
 		}
@@ -86,6 +92,9 @@ func (c *Consensus) proposeHere(entry []byte) proposeReply {
 		return proposeReply{Code: codeClosed}
 	}
 	defer c.gate.leave()
+	if c.disk.refuses(func() bool { return pinset.OnlyRemoves(entry) }) {
+		return proposeReply{Code: codeDiskFull}
+	}
 	c.nudger.active.Add(1)
 	f := c.raft.Apply(entry, enqueueTimeout)
 	err := f.Error()
@@ -143,7 +152,7 @@ func (c *Consensus) nudge() {
 		case <-c.closing:
 			return
 		}
-		if c.nudger.active.Load() > 0 || len(c.servers()) < 2 || !c.gate.enter() {
+		if c.nudger.active.Load() > 0 || !c.disk.hasRoom() || len(c.servers()) < 2 || !c.gate.enter() {
 			continue
 		}
 		// A failure means that this peer leads no more: nothing to tell then.

@@ -7,21 +7,21 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/raft"
-	wal "github.com/hashicorp/raft-wal"
 	"github.com/underlay/underlay/consensus/pinset"
+	"github.com/underlay/underlay/consensus/raftstore"
 )
 
 // stores are the files of one peer.
 type stores struct {
 	machine   *pinset.Machine
-	log       *wal.WAL
-	snapshots raft.SnapshotStore
+	log       *raftstore.Log
+	snapshots *raftstore.Snapshots
 	hadState  bool
 }
 
 // openStores opens the state, the log and the snapshots, and makes sure that
 // they fit together.
-func openStores(o Options, closing <-chan struct{}) (s *stores, err error) {
+func openStores(o Options, closing <-chan struct{}, room func() bool) (s *stores, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create directory: %w", err)
 	}
@@ -39,7 +39,7 @@ func openStores(o Options, closing <-chan struct{}) (s *stores, err error) {
 	}); err != nil {
 		return s, err
 	}
-	if err := s.openLog(o); err != nil {
+	if err := s.openLog(o, room); err != nil {
 		return s, err
 	}
 	if s.hadState, err = raft.HasExistingState(s.log, s.log, s.snapshots); err != nil {
@@ -48,42 +48,74 @@ func openStores(o Options, closing <-chan struct{}) (s *stores, err error) {
 	if err := s.machine.RestoreIfBehind(s.snapshots); err != nil {
 		return s, err
 	}
-	return s, s.checkFit()
+	if err := s.checkFit(o.Dir); err != nil {
+		return s, err
+	}
+	return s, s.trimLog()
 }
 
-func (s *stores) openLog(o Options) error {
-	logger := newRaftLogger(o.Logger)
-	dir := filepath.Join(o.Dir, logDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("create log directory: %w", err)
+// trimLog drops a log that ends before the snapshot, which is so when the peer
+// died after it had received one: the next entry would leave a gap.
+func (s *stores) trimLog() error {
+	list, err := s.snapshots.List()
+	if err != nil || len(list) == 0 {
+		return err
 	}
-	var err error
-	if s.log, err = wal.Open(dir, wal.WithLogger(logger), wal.WithSegmentSize(o.SegmentBytes)); err != nil {
-		return fmt.Errorf("open raft log in %s: %w", dir, err)
+	first, err := s.log.FirstIndex()
+	last, lastErr := s.log.LastIndex()
+	if err := errors.Join(err, lastErr); err != nil {
+		return fmt.Errorf("inspect raft log: %w", err)
 	}
-	// One is enough: the state itself is the second copy.
-	if s.snapshots, err = raft.NewFileSnapshotStoreWithLogger(o.Dir, 1, logger); err != nil {
-		return fmt.Errorf("open snapshots in %s: %w", o.Dir, err)
+	if last == 0 || last >= list[0].Index {
+		return nil
+	}
+	if err := s.log.DeleteRange(first, last); err != nil {
+		return fmt.Errorf("drop the log before the snapshot: %w", err)
 	}
 	return nil
 }
 
-// checkFit refuses a state that has applied entries this peer's log never held.
-// It would skip as many entries of the cluster it joins.
-func (s *stores) checkFit() error {
+func (s *stores) openLog(o Options, room func() bool) error {
+	var err error
+	if s.log, err = raftstore.OpenLog(raftstore.Options{
+		Dir: filepath.Join(o.Dir, logDir), SegmentBytes: o.SegmentBytes,
+		Logger: newRaftLogger(o.Logger), Fatal: o.Fatal, Room: room,
+	}); err != nil {
+		return err
+	}
+	// One snapshot is enough: the state itself is the second copy.
+	s.snapshots, err = raftstore.OpenSnapshots(filepath.Join(o.Dir, snapshotDir))
+	return err
+}
+
+// checkFit refuses files that cannot come from the same life of this peer:
+// whatever raft would make of them, entries would be missing.
+func (s *stores) checkFit(dir string) error {
+	first, err := s.log.FirstIndex()
+	if err != nil {
+		return fmt.Errorf("inspect raft log: %w", err)
+	}
 	last, err := s.log.LastIndex()
 	if err != nil {
 		return fmt.Errorf("inspect raft log: %w", err)
 	}
 	list, err := s.snapshots.List()
 	if err != nil {
-		return fmt.Errorf("list snapshots: %w", err)
+		return err
 	}
+	var snapshot uint64
 	if len(list) > 0 {
-		last = max(last, list[0].Index)
+		snapshot = list[0].Index
 	}
-	if applied := s.machine.Applied(); applied > last {
-		return fmt.Errorf("%w: the state has applied entry %d, the log ends at %d: they do not belong together", ErrCorrupt, applied, last)
+	logPath, statePath := filepath.Join(dir, logDir), filepath.Join(dir, stateDir)
+	if first > snapshot+1 {
+		return fmt.Errorf("%w: the log in %s begins with entry %d, the snapshot in %s ends at %d",
+			ErrCorrupt, logPath, first, filepath.Join(dir, snapshotDir), snapshot)
+	}
+	// Such a state would skip as many entries of the cluster it joins.
+	if applied := s.machine.Applied(); applied > max(last, snapshot) {
+		return fmt.Errorf("%w: the state in %s has applied entry %d, the log in %s ends at %d: one of them has lost data, or they do not belong together",
+			ErrCorrupt, statePath, applied, logPath, max(last, snapshot))
 	}
 	return nil
 }

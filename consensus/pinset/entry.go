@@ -106,6 +106,22 @@ func CheckEntry(data []byte) error {
 	return err
 }
 
+// OnlyRemoves reports whether an entry can only make the state smaller.
+func OnlyRemoves(data []byte) bool {
+	e, err := decodeEntry(data)
+	if err != nil {
+		return false
+	}
+	for _, call := range e.calls {
+		for _, op := range call.ops {
+			if op.kind != OpUnpin && op.kind != OpDelMember {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // decodeEntry reads an entry strictly: whatever it accepts can be applied and
 // read back. Errors match ErrCorrupt.
 func decodeEntry(data []byte) (entry, error) {

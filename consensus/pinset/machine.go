@@ -62,6 +62,7 @@ func Open(o Options) (*Machine, error) {
 	if err := m.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state in %s: %w", o.Dir, err), s.close())
 	}
+	m.opened.Store(true)
 	return m, nil
 }
 

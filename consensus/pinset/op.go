@@ -68,6 +68,9 @@ func (o Op) IfRevision(n uint64) Op {
 	return o
 }
 
+// Removes reports whether the operation can only make the state smaller.
+func (o Op) Removes() bool { return o.Kind == OpUnpin || o.Kind == OpDelMember }
+
 // payload returns the operation's content as it stands in an entry.
 func (o Op) payload() ([]byte, error) {
 	if o.hasCondition && o.Kind != OpPin && o.Kind != OpUnpin {

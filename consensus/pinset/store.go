@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -37,6 +38,7 @@ const (
 // machine writes; reads after Close fail with ErrClosed.
 type Store struct {
 	dir     string
+	opened  *atomic.Bool // everything that is needed to start was read
 	db      *pebble.DB
 	lock    *pebble.Lock
 	closing chan struct{} // ends long reads
@@ -61,6 +63,7 @@ func openStore(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock state in %s: %w", o.Dir, err)
 	}
+	opened := new(atomic.Bool)
 	po := &pebble.Options{
 		Lock:               lock,
 		DisableWAL:         true,
@@ -68,9 +71,20 @@ func openStore(o Options) (*Store, error) {
 		FormatMajorVersion: pebble.FormatTableFormatV6,
 		Logger:             storeLogger{log: o.Logger, dir: o.Dir, fatal: o.Fatal},
 		MemTableSize:       memTableBytes,
-		EventListener: &pebble.EventListener{BackgroundError: func(err error) {
-			o.Logger.Error("state store background work failed", "error", err)
-		}},
+		// Applying goes on while tables are written.
+		MemTableStopWritesThreshold: 4,
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) {
+				o.Logger.Error("state store background work failed", "error", err)
+			},
+			// Whoever met the damage gets an error too; while the state is being
+			// opened that is enough.
+			DataCorruption: func(i pebble.DataCorruptionInfo) {
+				if opened.Load() {
+					o.Fatal(fmt.Errorf("state: file %s: %w: %w", i.Path, ErrCorrupt, i.Details))
+				}
+			},
+		},
 	}
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -79,7 +93,7 @@ func openStore(o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open state in %s: %w", o.Dir, err), lock.Close())
 	}
-	s := &Store{dir: o.Dir, db: db, lock: lock, closing: make(chan struct{})}
+	s := &Store{dir: o.Dir, opened: opened, db: db, lock: lock, closing: make(chan struct{})}
 	if err := s.checkVersion(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
