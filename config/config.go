@@ -72,6 +72,8 @@ type Cluster struct {
 	AckTimeout time.Duration `yaml:"ack_timeout"`
 	// Heartbeat is raft's heartbeat and election timeout.
 	Heartbeat time.Duration `yaml:"heartbeat"`
+	// DeadAfter is how long a member may be away before it is removed, as long as three voters remain; 0 means for ever.
+	DeadAfter time.Duration `yaml:"dead_after"`
 	// PinWorkers is how many pins the peer fetches at once.
 	PinWorkers int `yaml:"pin_workers"`
 	// Tags describe the peer to the allocator, for example its zone.

@@ -46,8 +46,9 @@ func (c *Consensus) logOp(ctx context.Context, op Op) error {
 	return done.Errs[0]
 }
 
-// AddPeer makes a peer a voting member. Adding a member again does nothing. It
-// tries until ctx ends or CommitTimeout is over.
+// AddPeer makes a peer a member, which gets a vote as soon as it has caught up and
+// been stable for a while. Adding a member again does nothing. It tries until ctx
+// ends or CommitTimeout is over.
 func (c *Consensus) AddPeer(ctx context.Context, id peer.ID) error {
 	if err := c.changeMember(ctx, memberAdd, id); err != nil {
 		return fmt.Errorf("add peer %s: %w", id, err)

@@ -103,6 +103,7 @@ func Open(o Options) (*Consensus, error) {
 	c.batcher.start(o.InFlight)
 	c.background.start(c.nudge)
 	c.background.start(c.awaitReady)
+	c.background.start(c.superviseMembers)
 	c.background.start(c.hastenElections)
 	c.background.start(c.watchDisk)
 	return c, nil

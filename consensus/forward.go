@@ -67,6 +67,12 @@ func (s *service) ReadIndex(_ context.Context, _ struct{}, out *indexReply) erro
 	return nil
 }
 
+// Stats tells how far this peer is.
+func (s *service) Stats(_ context.Context, _ struct{}, out *statsReply) error {
+	*out = s.c.statsHere()
+	return nil
+}
+
 // HasRoom reports whether this peer could lead, as far as its disk is concerned.
 func (s *service) HasRoom(_ context.Context, _ struct{}, out *bool) error {
 	*out = s.c.disk.hasRoom()

@@ -132,8 +132,8 @@ func (c *Consensus) changeMember(ctx context.Context, change memberChange, id pe
 	}
 }
 
-// changeMemberHere changes the configuration if this peer leads. A new member is
-// a voter at once; to let it catch up first, this is the place.
+// changeMemberHere changes the configuration if this peer leads. A new member
+// does not vote until it has caught up: see superviseMembers.
 func (c *Consensus) changeMemberHere(change memberChange, id string) memberReply {
 	if !c.gate.enter() {
 		return memberReply{Code: codeClosed}
@@ -148,10 +148,10 @@ func (c *Consensus) changeMemberHere(change memberChange, id string) memberReply
 	switch {
 	case c.raft.State() != raft.Leader:
 		return memberReply{Code: codeNotLeader}
-	case change == memberAdd && i >= 0 && servers[i].Suffrage == raft.Voter, change == memberRemove && i < 0:
+	case change == memberAdd && i >= 0, change == memberRemove && i < 0:
 		return c.confirmHere()
 	case change == memberAdd:
-		err = c.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(id), 0, enqueueTimeout).Error()
+		err = c.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, enqueueTimeout).Error()
 	case len(servers) == 1:
 		return memberReply{Code: codeInvalid, Message: "the only member cannot be removed"}
 	case id == c.id.String():
@@ -188,6 +188,7 @@ type Status struct {
 	Leader peer.ID // empty when unknown
 	// State is raft's name for the role: Leader, Follower, Candidate, Shutdown.
 	State string
+	Voter bool // has a vote; a new member gets it when it has caught up
 	Term  uint64
 	// Applied is the last applied entry that holds operations, LastIndex the
 	// last entry of the log on this peer.
@@ -205,6 +206,7 @@ func (c *Consensus) Status() Status {
 		ID:        c.id,
 		Leader:    leader,
 		State:     c.raft.State().String(),
+		Voter:     c.isVoter(),
 		Term:      c.raft.CurrentTerm(),
 		Applied:   c.Applied(),
 		LastIndex: c.raft.LastIndex(),

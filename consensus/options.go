@@ -26,6 +26,12 @@ type Options struct {
 	// CommitTimeout bounds Commit, Barrier and membership changes even when
 	// their context does not (20 s).
 	CommitTimeout time.Duration
+	// Stabilization is how long a new member must be caught up before it votes
+	// (10 s).
+	Stabilization time.Duration
+	// DeadAfter is how long a member may be away before it is removed, if enough
+	// voters remain; 0 never removes any.
+	DeadAfter time.Duration
 	// Fatal is called when this peer can no longer apply committed entries. It
 	// should end the process: the peer refuses all work afterwards (panic).
 	Fatal func(error)
@@ -74,6 +80,21 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Host == nil {
 		faults = append(faults, errors.New("option Host is nil"))
 	}
+	o = o.defaults()
+	if o.Heartbeat < 10*time.Millisecond {
+		faults = append(faults, fmt.Errorf("option Heartbeat is %v, below 10ms", o.Heartbeat))
+	}
+	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.SegmentBytes < 0 || o.CacheBytes < 0 || o.MinFree < 0 {
+		faults = append(faults, errors.New("a size option is negative"))
+	}
+	if o.InFlight > pinset.ClientWindow/2 {
+		faults = append(faults, fmt.Errorf("option InFlight is %d, above %d", o.InFlight, pinset.ClientWindow/2))
+	}
+	return o, errors.Join(faults...)
+}
+
+// defaults returns o with the zero values replaced.
+func (o Options) defaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -82,6 +103,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	setDefault(&o.Heartbeat, time.Second)
 	setDefault(&o.CommitTimeout, 20*time.Second)
+	setDefault(&o.Stabilization, 10*time.Second)
 	setDefault(&o.SnapshotInterval, 2*time.Minute)
 	setDefault(&o.BatchOps, 512)
 	setDefault(&o.InFlight, 8)
@@ -94,16 +116,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.freeBytes == nil {
 		o.freeBytes = freeBytes
 	}
-	if o.Heartbeat < 10*time.Millisecond {
-		faults = append(faults, fmt.Errorf("option Heartbeat is %v, below 10ms", o.Heartbeat))
-	}
-	if o.BatchOps < 0 || o.InFlight < 0 || o.QueueOps < 0 || o.SegmentBytes < 0 || o.CacheBytes < 0 || o.MinFree < 0 {
-		faults = append(faults, errors.New("a size option is negative"))
-	}
-	if o.InFlight > pinset.ClientWindow/2 {
-		faults = append(faults, fmt.Errorf("option InFlight is %d, above %d", o.InFlight, pinset.ClientWindow/2))
-	}
-	return o, errors.Join(faults...)
+	return o
 }
 
 func setDefault[T comparable](v *T, d T) {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/ipfs/kubo/core"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/underlay/underlay/internal/inflight"
 )
 
 // Limits of the server that no deployment has needed to change.
@@ -45,7 +47,7 @@ type Options struct {
 type Gateway struct {
 	listener        net.Listener
 	server          *http.Server
-	running         tracker
+	running         inflight.Tracker
 	draining        atomic.Bool
 	shutdownTimeout time.Duration
 	log             *slog.Logger
@@ -84,7 +86,7 @@ func Open(o Options, l net.Listener) (*Gateway, error) {
 	base, cut := context.WithCancel(context.Background())
 	g.cut = cut
 	g.server = &http.Server{
-		Handler:           g.running.wrap(handler),
+		Handler:           g.running.Wrap(handler),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -152,8 +154,8 @@ func (g *Gateway) halt(grace time.Duration) error {
 	}
 	g.cut()
 	closeErr := g.server.Close()
-	if !g.running.wait(handlerGrace) {
-		return fmt.Errorf("stop gateway: %d requests still run %s after they were cut", g.running.count(), handlerGrace)
+	if !g.running.Wait(handlerGrace) {
+		return fmt.Errorf("stop gateway: %d requests still run %s after they were cut", g.running.Count(), handlerGrace)
 	}
 	if closeErr != nil && !errors.Is(closeErr, net.ErrClosed) {
 		return fmt.Errorf("stop gateway: %w", closeErr)

@@ -42,7 +42,7 @@ func (p *Peer) begin(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-p.consensus.Ready(ctx): // somebody else founded it, and we are in
+		case <-p.consensus.Ready(ctx): // somebody else founded it, or took us in
 			p.setWaiting(nil)
 			return nil
 		case <-tick.C:

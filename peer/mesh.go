@@ -38,32 +38,29 @@ type mesh struct {
 	key    crypto.PrivKey
 	secret []byte
 	addrs  []string // host:port of the configured peers
+	book   func(context.Context) ([]member, error)
 	logger *slog.Logger
 
 	mu    sync.Mutex
-	peers map[string]acquaintance // by configured address
+	peers map[string]acquaintance // by configured address, or by the ID of a member
 }
 
-// acquaintance is what is known of the peer at a configured address.
+// acquaintance is what is known of another peer.
 type acquaintance struct {
 	id    peer.ID // empty until the first handshake
 	hello Hello   // the latest greeting; its Node is empty until the first
 	err   error   // of the latest attempt
+
+	greeted time.Time
 }
 
-func newMesh(h host.Host, node *core.IpfsNode, client *rpc.Client, key crypto.PrivKey, secret []byte, addrs []string, logger *slog.Logger) *mesh {
-	return &mesh{
-		host: h, node: node, client: client, key: key, secret: secret, addrs: addrs, logger: logger,
-		peers: make(map[string]acquaintance),
-	}
-}
-
-// serve stays in touch with every configured peer until ctx ends.
+// serve stays in touch with every configured peer and every member until ctx ends.
 func (m *mesh) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, addr := range m.addrs {
 		g.Go(func() error { m.keep(ctx, addr); return nil })
 	}
+	g.Go(func() error { return m.keepMembers(ctx) })
 	return g.Wait()
 }
 
@@ -71,19 +68,17 @@ func (m *mesh) serve(ctx context.Context) error {
 func (m *mesh) keep(ctx context.Context, addr string) {
 	tick := time.NewTicker(dialInterval)
 	defer tick.Stop()
-	var greeted time.Time
 	for {
-		if a := m.at(addr); a.id != m.host.ID() && (!m.connected(a) || time.Since(greeted) > greetInterval) {
+		if a := m.at(addr); a.id != m.host.ID() && (!m.connected(a) || time.Since(a.greeted) > greetInterval) {
 			a, err := m.meet(ctx, addr, a)
 			if ctx.Err() != nil {
 				return
 			}
 			m.report(addr, m.at(addr).err, err)
-			a.err = err
-			m.note(addr, a)
-			if err == nil {
-				greeted = time.Now()
+			if a.err = err; err == nil {
+				a.greeted = time.Now()
 			}
+			m.note(addr, a)
 		}
 		select {
 		case <-ctx.Done():
@@ -126,12 +121,17 @@ func (m *mesh) connect(ctx context.Context, addr string, id peer.ID) error {
 	if err != nil {
 		return err
 	}
-	m.host.Peerstore().AddAddr(id, target, peerstore.PermanentAddrTTL)
+	return m.connectTo(ctx, peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{target}})
+}
+
+// connectTo connects to a peer whatever was tried before, and remembers its addresses for those who dial it by its ID.
+func (m *mesh) connectTo(ctx context.Context, info peer.AddrInfo) error {
+	m.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.PermanentAddrTTL)
 	if s, ok := m.host.Network().(*swarm.Swarm); ok {
-		s.Backoff().Clear(id) // it has just answered: what failed earlier no longer matters
+		s.Backoff().Clear(info.ID)
 	}
-	if err := m.host.Connect(ctx, peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{target}}); err != nil {
-		return fmt.Errorf("connect to peer %s at %s: %w", id, addr, err)
+	if err := m.host.Connect(ctx, info); err != nil {
+		return fmt.Errorf("connect to peer %s at %v: %w", info.ID, info.Addrs, err)
 	}
 	return nil
 }
@@ -192,6 +192,18 @@ func (m *mesh) note(addr string, a acquaintance) {
 // errWaiting says what a peer without a cluster waits for.
 var errWaiting = errors.New("not in a cluster yet")
 
+// stranger returns a member of a cluster that has a leader and does not count this peer among its members.
+func (m *mesh) stranger() (peer.ID, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.peers {
+		if a.err == nil && a.hello.HasLeader && !slices.Contains(a.hello.Members, m.host.ID()) {
+			return a.id, true
+		}
+	}
+	return "", false
+}
+
 // founders returns the peers that begin a new cluster, sorted, once every configured peer has been met and none has
 // state: everybody with the same configuration gets the same answer. Until then the error says what is missing. It is
 // errSecretDiffers when no peer at all accepts our secret, which only a wrong configuration explains.
@@ -209,9 +221,6 @@ func (m *mesh) founders() ([]peer.ID, error) {
 			if errors.Is(a.err, errSecretDiffers) {
 				refused = fmt.Errorf("peer at %s: %w", addr, a.err)
 			}
-		case len(a.hello.Members) > 0 && !slices.Contains(a.hello.Members, m.host.ID()):
-			return nil, fmt.Errorf("%w: the cluster of %s does not have peer %s as a member; "+
-				"add it with POST /peers {\"peer_id\":\"%s\"} on a member", errWaiting, addr, m.host.ID(), m.host.ID())
 		case a.hello.HasState:
 			return nil, fmt.Errorf("%w: waiting for the cluster of %s to find a leader", errWaiting, addr)
 		default:

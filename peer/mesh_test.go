@@ -52,7 +52,7 @@ func TestFounders(t *testing.T) {
 		{"one refuses, one accepts", addrs[1:],
 			map[string]acquaintance{"b:1": {err: refused}, "c:1": met(two)}, nil, errWaiting, []string{"no answer from b:1"}},
 		{"a cluster without this peer", addrs[1:],
-			map[string]acquaintance{"b:1": member(one, one, two), "c:1": met(two)}, nil, errWaiting, []string{"b:1", self.String(), "POST /peers"}},
+			map[string]acquaintance{"b:1": member(one, one, two), "c:1": met(two)}, nil, errWaiting, []string{"b:1", "leader"}},
 		{"a cluster with this peer", addrs[1:2],
 			map[string]acquaintance{"b:1": member(one, one, self)}, nil, errWaiting, []string{"b:1", "leader"}},
 		{"state, but no members known", addrs[1:2],
@@ -69,6 +69,33 @@ func TestFounders(t *testing.T) {
 				if !strings.Contains(err.Error(), text) {
 					t.Errorf("the error does not say %q: %v", text, err)
 				}
+			}
+		})
+	}
+}
+
+// A cluster that has a leader and lacks this peer is one to join; one without a leader may only be behind.
+func TestStranger(t *testing.T) {
+	h, _ := newHost(t, testSecret(1))
+	one, two := testID(t), testID(t)
+	of := func(leader bool, members ...peer.ID) map[string]acquaintance {
+		return map[string]acquaintance{"b:1": {id: one, hello: Hello{HasState: true, HasLeader: leader, Members: members}}}
+	}
+	for _, r := range []struct {
+		name  string
+		peers map[string]acquaintance
+		want  bool
+	}{
+		{"nobody met", nil, false},
+		{"a cluster without this peer", of(true, one, two), true},
+		{"a cluster with this peer", of(true, one, h.ID()), false},
+		{"no leader", of(false, one, two), false},
+		{"out of reach", map[string]acquaintance{"b:1": {id: one, err: net.ErrClosed, hello: Hello{HasLeader: true}}}, false},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			m := &mesh{host: h, peers: r.peers}
+			if id, ok := m.stranger(); ok != r.want || (ok && id != one) {
+				t.Errorf("got %s, %t, want %t", id, ok, r.want)
 			}
 		})
 	}

@@ -23,7 +23,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/metrics"
 	ma "github.com/multiformats/go-multiaddr"
 
-	"github.com/underlay/underlay/peer/ipfs"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -92,9 +91,8 @@ func (p *Peer) openCluster(ctx context.Context) error {
 	gate := newStartGate(p.consensus.Ready(ctx))
 	informers[0] = gatedInformer{informers[0], gate}
 	p.monitor, p.clusterAPI = mon, &clientHolder{}
-	conn := ipfs.NewConnector(p.node, p.pins, p.dir.ipfs())
 	p.cluster, err = ipfscluster.NewCluster(ctx, p.host, p.bandwidth, nil, conf, dssync.MutexWrap(datastore.NewMapDatastore()),
-		gatedConsensus{p.consensus, gate}, []ipfscluster.API{p.clusterAPI}, conn, reconcile.Tracker{Reconciler: p.reconciler}, mon, allocator, informers,
+		gatedConsensus{p.consensus, gate}, []ipfscluster.API{p.clusterAPI}, p.connector, reconcile.Tracker{Reconciler: p.reconciler}, mon, allocator, informers,
 		(*observations.JaegerTracer)(nil)) // a nil tracer of the right type does nothing
 	if err != nil {
 		gate.stop()

@@ -38,6 +38,7 @@ type Options struct {
 	AckReplicas    int               // how many holders an acknowledged pin has
 	AckTimeout     time.Duration     // how long those may make no progress before the request fails
 	Heartbeat      time.Duration     // raft heartbeat and election time-out
+	DeadAfter      time.Duration     // how long a member may be away before it is removed; 0: for ever
 	PinWorkers     int               // pins that are fetched at the same time
 	Tags           map[string]string // for placing pins, for example the zone
 
@@ -60,6 +61,7 @@ type Peer struct {
 	bandwidth  *metrics.BandwidthCounter
 	consensus  *consensus.Consensus
 	pins       *ipfs.Pins
+	connector  *ipfs.Connector
 	reconciler *reconcile.Reconciler
 	service    *PeerService
 	client     *rpc.Client
@@ -131,6 +133,7 @@ func (p *Peer) openNode(ctx context.Context) (err error) {
 	}
 	p.onClose("IPFS node", func() error { return ipfs.Close(p.node) })
 	p.pins = ipfs.NewPins(p.node)
+	p.connector = ipfs.NewConnector(p.node, p.pins, p.dir.ipfs())
 	return nil
 }
 
@@ -140,6 +143,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 		Host:      p.host,
 		Logger:    p.logger,
 		Heartbeat: p.opts.Heartbeat,
+		DeadAfter: p.opts.DeadAfter,
 	})
 	if err != nil {
 		return fmt.Errorf("open replicated pinset: %w", err)
@@ -153,7 +157,7 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		ID: p.ID(), Name: p.opts.Name, Node: p.node, Pins: p.pins, Feed: p.consensus,
 		Workers: p.opts.PinWorkers, Logger: p.logger,
 	})
-	p.service = newPeerService(p.hello, p.reconciler.Await)
+	p.service = newPeerService(p.hello, p.reconciler.Await, p.admit)
 	p.client, err = p.service.register(p.host)
 	if err != nil {
 		return err
@@ -167,7 +171,10 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 }
 
 func (p *Peer) openMesh(context.Context) error {
-	p.mesh = newMesh(p.host, p.node, p.client, p.identity.PrivateKey, p.opts.Secret, p.opts.Peers, p.logger)
+	p.mesh = &mesh{
+		host: p.host, node: p.node, client: p.client, key: p.identity.PrivateKey, secret: p.opts.Secret,
+		addrs: p.opts.Peers, book: p.addressBook, logger: p.logger, peers: make(map[string]acquaintance),
+	}
 	return nil
 }
 
@@ -177,6 +184,8 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.mesh.serve(ctx) })
 	g.Go(func() error { return p.begin(ctx) })
+	g.Go(func() error { return p.stayMember(ctx) })
+	g.Go(func() error { return p.announce(ctx) })
 	g.Go(func() error { return p.reconciler.Serve(ctx) })
 	return g.Wait()
 }
@@ -201,9 +210,6 @@ func (p *Peer) ID() peer.ID { return p.host.ID() }
 
 // Node is the embedded IPFS node, with its own local pins. It belongs to the peer.
 func (p *Peer) Node() *core.IpfsNode { return p.node }
-
-// Cluster is the orchestrator's Go API. It belongs to the peer.
-func (p *Peer) Cluster() *ipfscluster.Cluster { return p.cluster }
 
 // RPC returns the client for the orchestrator's components.
 func (p *Peer) RPC() *rpc.Client { return p.clusterAPI.get() }
@@ -241,7 +247,7 @@ func (p *Peer) hello(ctx context.Context) Hello {
 	members, _ := p.consensus.Peers(ctx) // none yet: nothing to tell
 	return Hello{
 		Name: p.opts.Name, Version: p.opts.Version, Node: p.node.Identity, NodeAddrs: ipfs.Addrs(p.node),
-		HasState: p.consensus.HasState(), Members: members,
+		HasState: p.consensus.HasState(), HasLeader: p.consensus.Status().Leader != "", Members: members,
 	}
 }
 

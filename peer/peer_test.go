@@ -124,7 +124,7 @@ func TestPinKeepsOptionsOfTheOldPin(t *testing.T) {
 	r.awaitReady()
 	from, _ := r.addTree("from")
 	to, _ := r.addTree("to")
-	_, err := r.Cluster().Pin(t.Context(), api.NewCid(from.Cid()), api.PinOptions{
+	_, err := r.API().Pin(t.Context(), api.NewCid(from.Cid()), api.PinOptions{
 		Name: "old", Metadata: map[string]string{"k": "v"}, ExpireAt: time.Now().Add(time.Hour),
 		ReplicationFactorMin: -1, ReplicationFactorMax: -1,
 	})

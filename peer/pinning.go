@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // State returns the pinset as of now: it holds everything that was acknowledged anywhere before the call.
@@ -28,54 +29,34 @@ func (p *Peer) State(ctx context.Context) (state.ReadOnly, error) {
 // The caller must hold the node's pin lock during Pin, so that no block is collected before the pin protects it, and
 // must not hold it while it waits. When the commit fails or is cancelled, the local pin is taken back.
 func (p *Peer) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string, fetch bool) (await func(context.Context) error, err error) {
-	pin, err := p.draft(ctx, c, mode, name)
-	if err != nil {
+	wanted := api.PinWithOpts(api.NewCid(c), api.PinOptions{Mode: mode})
+	if old, _, err := p.pinNow(ctx, wanted.Cid); err != nil && !errors.Is(err, state.ErrNotFound) {
+		return nil, err
+	} else if err := checkMode(wanted, old); err != nil { // before the local pin is touched
 		return nil, err
 	}
 	if fetch {
-		if err := p.fetchMissing(ctx, pin); err != nil {
+		if err := p.fetchMissing(ctx, wanted); err != nil {
 			return nil, err
 		}
 	}
 	defer p.pins.Lock(c)() // nobody takes the local pin away before the commit
-	if err := p.pins.Pin(ctx, pin); err != nil {
+	if err := p.pins.Pin(ctx, wanted); err != nil {
 		return nil, err
 	}
-	committed, err := p.cluster.Pin(ctx, pin.Cid, pin.PinOptions)
+	done, err := p.commitPin(ctx, wanted.Cid, p.here(wanted.Cid, mode, name))
 	if err != nil {
 		p.reconciler.Hint(c)
-		return nil, fmt.Errorf("commit pin of %s: %w", c, err)
+		return nil, err
 	}
-	return p.awaitHolders(committed, p.consensus.Applied()), nil
+	return p.awaitHolders(done.pin, done.index), nil
 }
 
 func (p *Peer) fetchMissing(ctx context.Context, pin api.Pin) error {
 	if held, err := p.pins.Has(ctx, pin); held || err != nil {
 		return err
 	}
-	return p.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker))
-}
-
-// draft is the pin as it shall become.
-func (p *Peer) draft(ctx context.Context, c cid.Cid, mode api.PinMode, name string) (api.Pin, error) {
-	st, err := p.State(ctx)
-	if err != nil {
-		return api.Pin{}, err
-	}
-	var opts api.PinOptions
-	switch old, err := st.Get(ctx, api.NewCid(c)); {
-	case err == nil:
-		opts = old.PinOptions
-	case !errors.Is(err, state.ErrNotFound):
-		return api.Pin{}, fmt.Errorf("read pin of %s: %w", c, err)
-	}
-	opts.Name, opts.Mode = name, mode
-	opts.ExpireAt = time.Time{}
-	opts.PinUpdate = api.CidUndef
-	if p.opts.ReplicationMax > 0 && len(opts.UserAllocations) == 0 {
-		opts.UserAllocations = []peer.ID{p.ID()} // the blocks are here already
-	}
-	return api.PinWithOpts(api.NewCid(c), opts), nil
+	return p.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker), ipfs.GiveUpWhenStalled)
 }
 
 // Unpin commits the removal of a pin; the error is state.ErrNotFound when there is none. The holders drop their local
@@ -91,16 +72,17 @@ func (p *Peer) Unpin(ctx context.Context, c cid.Cid) error {
 	return nil
 }
 
-// Update pins to with all the options of from, whose pin it removes if unpin is set; both happen in one log entry. What
-// is said of Pin holds here too.
+// Update pins to with all the options of from, whose pin it removes if unpin is set; both happen in one step, or neither.
+// The error is state.ErrNotFound when from is not pinned, and consensus.ErrConflict when one of the pins has changed
+// meanwhile. What is said of Pin holds here too.
 func (p *Peer) Update(ctx context.Context, from, to cid.Cid, unpin bool) (await func(context.Context) error, err error) {
-	st, err := p.State(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pin, err := st.Get(ctx, api.NewCid(from))
+	pin, fromRevision, err := p.pinNow(ctx, api.NewCid(from))
 	if err != nil {
 		return nil, fmt.Errorf("read pin of %s: %w", from, err)
+	}
+	_, toRevision, err := p.pinNow(ctx, api.NewCid(to))
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		return nil, fmt.Errorf("read pin of %s: %w", to, err)
 	}
 	pin.Cid, pin.PinUpdate, pin.Timestamp = api.NewCid(to), api.NewCid(from), time.Now()
 	if err := p.fetchMissing(ctx, pin); err != nil {
@@ -110,17 +92,41 @@ func (p *Peer) Update(ctx context.Context, from, to cid.Cid, unpin bool) (await 
 	if err := p.pins.Pin(ctx, pin); err != nil {
 		return nil, err
 	}
-	ops := []consensus.Op{consensus.PinOp(pin)}
+	ops := []consensus.Op{consensus.PinOp(pin).IfRevision(toRevision)}
 	if unpin {
-		ops = append(ops, consensus.UnpinOp(api.NewCid(from)))
+		ops = append(ops, consensus.UnpinOp(api.NewCid(from)).IfRevision(fromRevision))
 	}
-	done, err := p.consensus.Commit(ctx, ops...)
-	if err == nil {
-		err = errors.Join(done.Errs...)
-	}
-	p.reconciler.Hint(to) // it may be allocated elsewhere
+	done, err := p.commit(ctx, ops...)
+	p.reconciler.Hint(to) // it may be allocated elsewhere, or not committed
 	if err != nil {
 		return nil, fmt.Errorf("commit update of pin %s to %s: %w", from, to, err)
 	}
 	return p.awaitHolders(pin, done.Index), nil
+}
+
+// Members lists the peers of the cluster.
+func (p *Peer) Members(ctx context.Context) ([]peer.ID, error) {
+	return p.consensus.Peers(ctx)
+}
+
+// CommitPins commits pins exactly as they are, and removes others, in one log entry. Removing what is not pinned is no
+// error. Nobody waits for the blocks.
+func (p *Peer) CommitPins(ctx context.Context, pins []api.Pin, remove []api.Cid) error {
+	ops := make([]consensus.Op, 0, len(pins)+len(remove))
+	for _, pin := range pins {
+		ops = append(ops, consensus.PinOp(pin))
+	}
+	for _, c := range remove {
+		ops = append(ops, consensus.UnpinOp(c))
+	}
+	done, err := p.consensus.Commit(ctx, ops...)
+	if err != nil {
+		return fmt.Errorf("commit %d pins: %w", len(ops), err)
+	}
+	for _, err := range done.Errs {
+		if err != nil && !errors.Is(err, state.ErrNotFound) {
+			return fmt.Errorf("commit %d pins: %w", len(ops), err)
+		}
+	}
+	return nil
 }

@@ -27,13 +27,21 @@ type Hello struct {
 	Node      peer.ID         // identity of the embedded node
 	NodeAddrs []api.Multiaddr // where that node listens
 	HasState  bool            // it belongs, or once belonged, to a cluster
+	HasLeader bool            // and is in touch with that cluster's leader
 	Members   []peer.ID       // that cluster's members, as far as it knows
+}
+
+// JoinReply answers a peer that wants to become a member.
+type JoinReply struct {
+	Refused string // why not; empty: it is a member now
+	Members []peer.ID
 }
 
 // PeerService is what a peer answers to the others. Exported only because the RPC library wants it so.
 type PeerService struct {
 	hello func(context.Context) Hello
 	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)
+	join  func(context.Context, peer.ID) (JoinReply, error)
 
 	ending  context.Context // ends the calls that run when the service closes
 	end     context.CancelFunc
@@ -42,8 +50,12 @@ type PeerService struct {
 	running sync.WaitGroup
 }
 
-func newPeerService(hello func(context.Context) Hello, await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) *PeerService {
-	s := &PeerService{hello: hello, await: await}
+// newPeerService makes the service from what it answers; close must be called.
+func newPeerService(hello func(context.Context) Hello,
+	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error),
+	join func(context.Context, peer.ID) (JoinReply, error),
+) *PeerService {
+	s := &PeerService{hello: hello, await: await, join: join}
 	s.ending, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -56,6 +68,18 @@ func (s *PeerService) Hello(ctx context.Context, _ struct{}, out *Hello) error {
 // Await waits as the request asks.
 func (s *PeerService) Await(ctx context.Context, in reconcile.AwaitRequest, out *reconcile.AwaitReply) error {
 	return s.run(ctx, func(ctx context.Context) (err error) { *out, err = s.await(ctx, in); return err })
+}
+
+// Join makes the caller a member of this peer's cluster.
+func (s *PeerService) Join(ctx context.Context, _ struct{}, out *JoinReply) error {
+	return s.run(ctx, func(ctx context.Context) error {
+		caller, err := rpc.GetRequestSender(ctx)
+		if err != nil {
+			return fmt.Errorf("find out who wants to join: %w", err)
+		}
+		*out, err = s.join(ctx, caller)
+		return err
+	})
 }
 
 func (s *PeerService) run(ctx context.Context, f func(context.Context) error) error {

@@ -21,7 +21,7 @@ func waitingService(members ...peer.ID) (s *PeerService, running <-chan struct{}
 			began <- struct{}{}
 			<-ctx.Done()
 			return reconcile.AwaitReply{Blocks: 3}, ctx.Err()
-		}), began
+		}, nil), began
 }
 
 func TestServiceRefusesCallsOnceClosed(t *testing.T) {
@@ -48,7 +48,7 @@ func TestServiceEndsRunningCallsAndWaitsForThem(t *testing.T) {
 			<-ctx.Done()
 			<-leave // it has something to put away first
 			return reconcile.AwaitReply{}, ctx.Err()
-		})
+		}, nil)
 		const calls = 3
 		results := make(chan error, calls)
 		for range calls {
@@ -101,7 +101,7 @@ func TestServiceAnswersOverTheNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMesh(caller, nil, client, nil, nil, nil, testLogger())
+	m := &mesh{host: caller, client: client, logger: testLogger(), peers: make(map[string]acquaintance)}
 	if err := m.connect(t.Context(), addr, server.ID()); err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (p *clusterPinner) CheckIfPinnedWithType(ctx context.Context, mode pin.Mode
 		return nil, fmt.Errorf("invalid Pin Mode '%d', must be one of {%d, %d, %d, %d, %d}",
 			mode, pin.Direct, pin.Indirect, pin.Recursive, pin.Internal, pin.Any)
 	}
-	st, err := p.pinset.State(ctx)
+	st, err := p.state(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (p *clusterPinner) stream(ctx context.Context, mode pin.Mode, detailed bool
 }
 
 func (p *clusterPinner) each(ctx context.Context, mode pin.Mode, f func(pin.Pinned) error) error {
-	st, err := p.pinset.State(ctx)
+	st, err := p.state(ctx)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
+
+	"github.com/underlay/underlay/consensus"
 )
 
 // Pinset is what the pinner needs of the peer. Pin and Update are called with the node's pin lock held; the function
@@ -66,10 +68,11 @@ func (p *clusterPinner) pin(ctx context.Context, c cid.Cid, mode pin.Mode, name 
 		return errors.New("unrecognized pin mode")
 	}
 	await, err := p.pinset.Pin(ctx, c, clusterMode, name, fetch)
-	if err == nil {
-		awaitLater(ctx, await)
+	if err != nil {
+		return noteFailure(ctx, err)
 	}
-	return err
+	awaitLater(ctx, await)
+	return nil
 }
 
 // Unpin removes a pin; without recursive only a direct one.
@@ -87,40 +90,60 @@ func (p *clusterPinner) Unpin(ctx context.Context, c cid.Cid, recursive bool) er
 	if errors.Is(err, state.ErrNotFound) { // somebody else was faster
 		return pin.ErrNotPinned
 	}
-	return err
+	return noteFailure(ctx, err)
 }
 
-// Update moves a recursive pin to another CID, keeping its name and options.
+// Update moves a recursive pin to another CID, keeping its name and options. When somebody changes one of the two pins
+// meanwhile, it looks again.
 func (p *clusterPinner) Update(ctx context.Context, from, to cid.Cid, unpin bool) error {
+	for {
+		same, err := p.checkUpdate(ctx, from, to)
+		if same || err != nil {
+			return err
+		}
+		await, err := p.pinset.Update(ctx, from, to, unpin)
+		switch {
+		case err == nil:
+			awaitLater(ctx, await)
+			return nil
+		case !errors.Is(err, consensus.ErrConflict) && !errors.Is(err, state.ErrNotFound):
+			return noteFailure(ctx, err)
+		}
+	}
+}
+
+// checkUpdate refuses what kubo refuses; same tells that there is nothing to do.
+func (p *clusterPinner) checkUpdate(ctx context.Context, from, to cid.Cid) (same bool, err error) {
 	mode, err := p.lookup(ctx, from)
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case mode != pin.Recursive:
-		return errors.New("'from' cid was not recursively pinned already")
+		return false, errors.New("'from' cid was not recursively pinned already")
 	case from == to:
-		return nil
+		return true, nil
 	}
 	if mode, err = p.lookup(ctx, to); err != nil {
-		return err
+		return false, err
 	} else if mode == pin.Recursive {
-		return errors.New("'to' cid was already recursively pinned")
+		return false, errors.New("'to' cid was already recursively pinned")
 	}
-	await, err := p.pinset.Update(ctx, from, to, unpin)
-	if err == nil {
-		awaitLater(ctx, await)
-	}
-	return err
+	return false, nil
 }
 
 // lookup tells how the pinset pins c itself.
 func (p *clusterPinner) lookup(ctx context.Context, c cid.Cid) (pin.Mode, error) {
-	st, err := p.pinset.State(ctx)
+	st, err := p.state(ctx)
 	if err != nil {
 		return pin.NotPinned, err
 	}
 	found, err := get(ctx, st, c)
 	return found.Mode, err
+}
+
+func (p *clusterPinner) state(ctx context.Context) (state.ReadOnly, error) {
+	st, err := p.pinset.State(ctx)
+	return st, noteFailure(ctx, err)
 }
 
 // get reads the pin of c itself; its mode is NotPinned when there is none.

@@ -20,6 +20,9 @@ type RESTOptions struct {
 	Monitor Monitor            // nil: /monitor/metrics answers 404
 	RPC     func() *rpc.Client // the adder's way to all peers; nil, or nil returned: /add answers 503
 
+	// Pinset is backed up by GET /backup and restored by POST /restore. Nil: those answer 404.
+	Pinset BulkPinset
+
 	// Ready decides /health and nothing else: nil means ready, an error tells why not. A nil Ready is always ready.
 	Ready func() error
 	// Consensus describes this peer's part in the consensus, for /health/consensus. Nil: that answers 404.
@@ -46,7 +49,7 @@ func NewREST(o RESTOptions) http.Handler {
 	}
 	unrouted := a.unrouted(router)
 	router.NotFoundHandler, router.MethodNotAllowedHandler = unrouted, unrouted
-	return restCORS(a.refuseOtherSites(restSlash(router)))
+	return restCORS(a.refuseOtherSites(withConsistency(restSlash(router))))
 }
 
 // rest implements the routes.
@@ -87,6 +90,9 @@ func (a *rest) routes() []restRoute {
 		routes = append(routes,
 			restRoute{"GET", "/monitor/metrics/{name}", a.metrics},
 			restRoute{"GET", "/monitor/metrics", a.metricNames})
+	}
+	if a.Pinset != nil {
+		routes = append(routes, restRoute{"GET", "/backup", a.backup}, restRoute{"POST", "/restore", a.restore})
 	}
 	if a.Consensus != nil {
 		routes = append(routes, restRoute{"GET", "/health/consensus", a.consensus})

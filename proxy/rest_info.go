@@ -37,6 +37,7 @@ type consensusStatus struct {
 	ID            string `json:"id"`
 	Leader        string `json:"leader"` // empty while there is none
 	State         string `json:"state"`
+	Voter         bool   `json:"voter"` // false for a new member that has not caught up yet
 	Term          uint64 `json:"term"`
 	Applied       uint64 `json:"applied"`
 	LastIndex     uint64 `json:"last_index"`
@@ -46,7 +47,7 @@ type consensusStatus struct {
 func (a *rest) consensus(w http.ResponseWriter, _ *http.Request) {
 	s := a.Consensus()
 	answer := consensusStatus{
-		ID: s.ID.String(), State: s.State, Term: s.Term, Applied: s.Applied, LastIndex: s.LastIndex,
+		ID: s.ID.String(), State: s.State, Voter: s.Voter, Term: s.Term, Applied: s.Applied, LastIndex: s.LastIndex,
 		LastContactMs: s.LastContact.Milliseconds(),
 	}
 	if s.Leader != "" {

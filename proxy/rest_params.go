@@ -47,16 +47,19 @@ func restPath(r *http.Request) (string, error) {
 }
 
 // restLocal tells whether only this peer shall answer.
-func restLocal(r *http.Request) (bool, error) {
-	v := r.URL.Query().Get("local")
+func restLocal(r *http.Request) (bool, error) { return restBool(r, "local") }
+
+// restBool reads a boolean parameter; absent is false.
+func restBool(r *http.Request, name string) (bool, error) {
+	v := r.URL.Query().Get(name)
 	if v == "" {
 		return false, nil
 	}
-	local, err := strconv.ParseBool(v)
+	b, err := strconv.ParseBool(v)
 	if err != nil {
-		return false, restBad("parameter local invalid: %q is neither true nor false", v)
+		return false, restBad("parameter %s invalid: %q is neither true nor false", name, v)
 	}
-	return local, nil
+	return b, nil
 }
 
 // restPinTypes parses the filter of /allocations. Any unknown type is refused: the answer to a misspelt filter would

@@ -27,7 +27,7 @@ func NewRPC(node *core.IpfsNode, pins Pinset, repo string, l net.Listener) (http
 		return nil, fmt.Errorf("serve RPC API of the node: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(corehttp.APIPath+"/", withAcks(cluster))
+	mux.Handle(corehttp.APIPath+"/", withConsistency(withAcks(cluster)))
 	// A collection goes by the pins of the node whose blocks it removes.
 	mux.Handle(corehttp.APIPath+"/repo/gc", local)
 	mux.Handle(corehttp.APIPath+"/shutdown", refuse("a peer is not stopped through its API; stop its service instead"))

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/underlay/underlay/internal/inflight"
 )
 
 // Limits of the private listeners. Bodies have none: an add may be of any size and take any time.
@@ -15,29 +17,29 @@ const (
 	readHeaderTimeout = 20 * time.Second
 	idleTimeout       = 75 * time.Second // above a load balancer's own, or it meets closed connections
 	maxHeaderBytes    = 1 << 20          // as kubo: many arguments make a long URL
+	handlerGrace      = 2 * time.Second  // for handlers to end once their connection is cut
 )
 
 // Server is one private HTTP listener at work.
 type Server struct {
 	listener net.Listener
 	server   *http.Server
+	running  inflight.Tracker
 	grace    time.Duration
 }
 
 // NewServer makes a server that answers with handler on l, which it owns once Serve is called. grace bounds how long
 // Serve waits at its end for requests that run.
 func NewServer(l net.Listener, handler http.Handler, grace time.Duration, logger *slog.Logger) *Server {
-	return &Server{
-		listener: l,
-		grace:    grace,
-		server: &http.Server{
-			Handler:           handler,
-			ReadHeaderTimeout: readHeaderTimeout,
-			IdleTimeout:       idleTimeout,
-			MaxHeaderBytes:    maxHeaderBytes,
-			ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
-		},
+	s := &Server{listener: l, grace: grace}
+	s.server = &http.Server{
+		Handler:           s.running.Wrap(handler),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+	return s
 }
 
 // Serve answers requests until ctx ends; then it stops accepting, waits for the requests that run, cuts what is left
@@ -61,6 +63,9 @@ func (s *Server) drain() error {
 	}
 	if err != nil {
 		return fmt.Errorf("stop the API on %s: %w", s.listener.Addr(), err)
+	}
+	if !s.running.Wait(handlerGrace) {
+		return fmt.Errorf("stop the API on %s: %d requests still run %s after they were cut", s.listener.Addr(), s.running.Count(), handlerGrace)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ func peerOptions(c config.Config, logger *slog.Logger) peer.Options {
 		AckReplicas:    c.Cluster.AckReplicas,
 		AckTimeout:     c.Cluster.AckTimeout,
 		Heartbeat:      c.Cluster.Heartbeat,
+		DeadAfter:      c.Cluster.DeadAfter,
 		PinWorkers:     c.Cluster.PinWorkers,
 		Tags:           c.Cluster.Tags,
 		Public:         c.PublicNetwork,
@@ -49,10 +50,11 @@ func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.
 
 func restOptions(p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
 	return proxy.RESTOptions{
-		Cluster:   p.Cluster(),
+		Cluster:   p.API(),
 		Monitor:   p.Monitor(),
 		RPC:       p.RPC,
 		Ready:     p.Ready,
+		Pinset:    p,
 		Consensus: p.Consensus,
 		Logger:    logger,
 	}

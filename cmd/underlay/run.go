@@ -22,6 +22,7 @@ const version = "0.1.0"
 // environment is what the program takes from its process, so that tests can run it without one.
 type environment struct {
 	lookup func(string) (string, bool)
+	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
 }
@@ -39,7 +40,8 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(daemonCommand(env), devCommand(env), configCommand(env))
+	root.AddCommand(daemonCommand(env), devCommand(env), configCommand(env),
+		backupCommand(env), restoreCommand(env), importCommand(env), recoverCommand(env))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

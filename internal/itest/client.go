@@ -102,6 +102,15 @@ func (p *Peer) Do(method, url string) ([]byte, error) {
 	return readAnswer(resp)
 }
 
+// post sends a JSON body to the REST API.
+func (p *Peer) post(path, body string) ([]byte, error) {
+	resp, err := http.Post(p.REST+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	return readAnswer(resp)
+}
+
 // StatusError is an answer that is not a success.
 type StatusError struct {
 	Code int

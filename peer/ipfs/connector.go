@@ -76,7 +76,7 @@ func apiMultiaddrs(addrs []ma.Multiaddr) []api.Multiaddr {
 // Pin fetches and pins on the local node, whatever the pinset says.
 func (c *Connector) Pin(ctx context.Context, pin api.Pin) error {
 	defer c.node.Blockstore.PinLock(ctx).Unlock(ctx)
-	if err := c.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker)); err != nil {
+	if err := c.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker), GiveUpWhenStalled); err != nil {
 		return err
 	}
 	defer c.pins.Lock(pin.Cid.Cid)()

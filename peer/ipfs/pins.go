@@ -16,12 +16,20 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// errNoProgress reports a fetch in which no block arrived for stallTimeout.
-var errNoProgress = errors.New("no peer sends the missing blocks")
+// ErrNoProgress reports a fetch in which no block arrived for a while.
+var ErrNoProgress = errors.New("no peer sends the missing blocks")
 
-// stallTimeout is how long a fetch may go without a new block. The fetch holds the node's pin lock, behind which a
-// garbage collection waits, so it must end.
+// stallTimeout is how long a fetch may go without a new block. It may hold the node's pin lock, behind which a garbage
+// collection waits, so it must end.
 const stallTimeout = time.Minute
+
+// GiveUpWhenStalled is the ordinary way to watch a fetch: it ends one that gets no block for a minute.
+func GiveUpWhenStalled(idle time.Duration) error {
+	if idle > stallTimeout {
+		return fmt.Errorf("%w: none for %s", ErrNoProgress, stallTimeout)
+	}
+	return nil
+}
 
 // Pins are the pins of the embedded node: what garbage collection spares. The pinset decides what they should be; the
 // reconciler and the API's pinner make them so.
@@ -75,9 +83,10 @@ func wantedStatus(pin api.Pin) api.IPFSPinStatus {
 	return api.IPFSPinStatusRecursive
 }
 
-// Fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. It gives up when nothing
-// arrives for stallTimeout. The caller holds the node's pin lock, and may read progress meanwhile.
-func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.ProgressTracker) error {
+// Fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. Once a second watch is told
+// how long no new block has come, and may end the fetch with an error. The caller holds the node's pin lock, unless it
+// checks again later that all blocks are here, and may read progress meanwhile.
+func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.ProgressTracker, watch func(idle time.Duration) error) error {
 	p.dialOrigins(ctx, pin.Origins)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -86,7 +95,7 @@ func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.Progr
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		cancelWhenStalled(ctx, cancel, progress)
+		watchProgress(ctx, cancel, progress, watch)
 	}()
 	var err error
 	if pin.MaxDepth == 0 {
@@ -105,7 +114,7 @@ func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.Progr
 	return nil
 }
 
-func cancelWhenStalled(ctx context.Context, cancel context.CancelCauseFunc, progress *merkledag.ProgressTracker) {
+func watchProgress(ctx context.Context, cancel context.CancelCauseFunc, progress *merkledag.ProgressTracker, watch func(time.Duration) error) {
 	seen, since := progress.Value(), time.Now()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -116,8 +125,9 @@ func cancelWhenStalled(ctx context.Context, cancel context.CancelCauseFunc, prog
 		case <-tick.C:
 			if now := progress.Value(); now != seen {
 				seen, since = now, time.Now()
-			} else if time.Since(since) > stallTimeout {
-				cancel(fmt.Errorf("%w: %d blocks fetched, none for %s", errNoProgress, seen, stallTimeout))
+			}
+			if err := watch(time.Since(since)); err != nil {
+				cancel(err)
 				return
 			}
 		}

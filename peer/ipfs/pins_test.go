@@ -106,7 +106,7 @@ func TestFetchFromAnotherNode(t *testing.T) {
 
 	tr := addTree(t, source, "fetched whole")
 	progress := new(merkledag.ProgressTracker)
-	if err := pins.Fetch(ctx, pinOf(tr.root, api.PinModeRecursive), progress); err != nil {
+	if err := pins.Fetch(ctx, pinOf(tr.root, api.PinModeRecursive), progress, GiveUpWhenStalled); err != nil {
 		t.Fatal(err)
 	}
 	if got := stored(t, target, tr.root.Cid(), tr.left.Cid(), tr.right.Cid()); !slices.Equal(got, []bool{true, true, true}) {
@@ -117,7 +117,7 @@ func TestFetchFromAnotherNode(t *testing.T) {
 	}
 
 	tr = addTree(t, source, "fetched at the top")
-	if err := pins.Fetch(ctx, pinOf(tr.root, api.PinModeDirect), new(merkledag.ProgressTracker)); err != nil {
+	if err := pins.Fetch(ctx, pinOf(tr.root, api.PinModeDirect), new(merkledag.ProgressTracker), GiveUpWhenStalled); err != nil {
 		t.Fatal(err)
 	}
 	if got := stored(t, target, tr.root.Cid(), tr.left.Cid(), tr.right.Cid()); !slices.Equal(got, []bool{true, false, false}) {
@@ -136,7 +136,7 @@ func TestFetchDialsOrigins(t *testing.T) {
 	if len(pin.Origins) == 0 {
 		t.Fatal("the source has no addresses")
 	}
-	if err := NewPins(target).Fetch(within(t, 20*time.Second), pin, new(merkledag.ProgressTracker)); err != nil {
+	if err := NewPins(target).Fetch(within(t, 20*time.Second), pin, new(merkledag.ProgressTracker), GiveUpWhenStalled); err != nil {
 		t.Fatal(err)
 	}
 	if got := stored(t, target, tr.left.Cid()); !got[0] {
@@ -149,7 +149,7 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 	tr := makeTree(t, "nowhere")
 	for _, mode := range []api.PinMode{api.PinModeRecursive, api.PinModeDirect} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		err := pins.Fetch(ctx, pinOf(tr.root, mode), new(merkledag.ProgressTracker))
+		err := pins.Fetch(ctx, pinOf(tr.root, mode), new(merkledag.ProgressTracker), GiveUpWhenStalled)
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v fetch of what nobody has: %v", mode, err)

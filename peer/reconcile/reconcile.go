@@ -41,21 +41,22 @@ type Options struct {
 	Node    *core.IpfsNode
 	Pins    *ipfs.Pins // of that node
 	Feed    Feed
-	Workers int // pins that are fetched at the same time
+	Workers int // pins that are fetched at the same time, those that get no blocks apart
 	Logger  *slog.Logger
 }
 
 // Reconciler makes the local pins follow the pinset. It is level-triggered: it is only told which CID to look at, and
 // decides from this peer's applied state, so a missed, repeated or late hint does no harm.
 type Reconciler struct {
-	id      peer.ID
-	name    string
-	node    *core.IpfsNode
-	pins    *ipfs.Pins
-	feed    Feed
-	queue   *queue
-	workers int
-	logger  *slog.Logger
+	id     peer.ID
+	name   string
+	node   *core.IpfsNode
+	pins   *ipfs.Pins
+	feed   Feed
+	queue  *queue
+	slots  chan struct{} // one for each attempt at work
+	parked chan struct{} // one for each attempt that waits for blocks nobody sends
+	logger *slog.Logger
 
 	mu        sync.Mutex
 	unsettled map[cid.Cid]operation
@@ -74,8 +75,10 @@ type operation struct {
 // New makes a reconciler; Serve sets it to work.
 func New(o Options) *Reconciler {
 	return &Reconciler{
-		id: o.ID, name: o.Name, node: o.Node, pins: o.Pins, feed: o.Feed, workers: o.Workers, logger: o.Logger,
+		id: o.ID, name: o.Name, node: o.Node, pins: o.Pins, feed: o.Feed, logger: o.Logger,
 		queue:     newQueue(),
+		slots:     make(chan struct{}, o.Workers),
+		parked:    make(chan struct{}, maxParked),
 		unsettled: make(map[cid.Cid]operation),
 		watchers:  make(map[cid.Cid]map[chan struct{}]struct{}),
 	}
@@ -91,9 +94,7 @@ func (r *Reconciler) Serve(ctx context.Context) error {
 	case <-r.feed.Ready(ctx):
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	for range r.workers {
-		g.Go(func() error { r.work(ctx); return nil })
-	}
+	g.Go(func() error { r.dispatch(ctx, g); return nil })
 	g.Go(func() error { return r.follow(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
@@ -197,53 +198,6 @@ func (r *Reconciler) markQueued(c cid.Cid) {
 	}
 	op.status, op.since, op.progress = api.TrackerStatusPinQueued, time.Now(), nil
 	r.unsettled[c] = op
-}
-
-func (r *Reconciler) work(ctx context.Context) {
-	for {
-		c, err := r.queue.take(ctx)
-		if err != nil {
-			return
-		}
-		err = r.reconcile(ctx, c)
-		if ctx.Err() != nil {
-			r.queue.done(c)
-			return
-		}
-		r.settle(c, err)
-		r.queue.done(c)
-	}
-}
-
-// reconcile makes the local pin of c what the pinset wants.
-func (r *Reconciler) reconcile(ctx context.Context, c cid.Cid) error {
-	pin, wanted, err := r.wanted(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer r.node.Blockstore.PinLock(ctx).Unlock(ctx)
-	if wanted {
-		progress := r.mark(c, api.TrackerStatusPinning)
-		held, err := r.pins.Has(ctx, pin)
-		if err != nil {
-			return err
-		}
-		if !held {
-			if err := r.pins.Fetch(ctx, pin, progress); err != nil {
-				return err
-			}
-		}
-	}
-	defer r.pins.Lock(c)()
-	pin, wanted, err = r.wanted(ctx, c) // it may have changed during the fetch
-	if err != nil {
-		return err
-	}
-	if wanted {
-		return r.pins.Pin(ctx, pin)
-	}
-	r.mark(c, api.TrackerStatusUnpinning)
-	return r.pins.Unpin(ctx, c)
 }
 
 // mark notes what is being done about c from now on, and returns where to count its blocks.

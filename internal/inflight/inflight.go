@@ -1,4 +1,5 @@
-package gateway
+// Package inflight counts the HTTP handlers that run, so that a server can wait for them before what they use is closed.
+package inflight
 
 import (
 	"net/http"
@@ -6,15 +7,16 @@ import (
 	"time"
 )
 
-// tracker counts the handlers that run. http.Server.Close does not wait for them, and the node must not be closed
-// under a handler that still reads from it.
-type tracker struct {
+// Tracker counts the handlers that run. http.Server.Close does not wait for them, and the node must not be closed
+// under a handler that still reads from it. The zero value is ready.
+type Tracker struct {
 	mu   sync.Mutex
 	n    int
 	idle chan struct{} // closed when n falls to 0; nil unless somebody waits
 }
 
-func (t *tracker) wrap(next http.Handler) http.Handler {
+// Wrap counts next while it runs.
+func (t *Tracker) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.add(1)
 		defer t.add(-1)
@@ -22,7 +24,7 @@ func (t *tracker) wrap(next http.Handler) http.Handler {
 	})
 }
 
-func (t *tracker) add(d int) {
+func (t *Tracker) add(d int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.n += d
@@ -32,14 +34,15 @@ func (t *tracker) add(d int) {
 	}
 }
 
-func (t *tracker) count() int {
+// Count is how many run now.
+func (t *Tracker) Count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.n
 }
 
-// wait reports whether all handlers ended within d.
-func (t *tracker) wait(d time.Duration) bool {
+// Wait reports whether all handlers ended within d.
+func (t *Tracker) Wait(d time.Duration) bool {
 	t.mu.Lock()
 	if t.n == 0 {
 		t.mu.Unlock()

@@ -1,0 +1,80 @@
+package peer
+
+import (
+	"context"
+	"errors"
+
+	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/consensus"
+)
+
+// API is the orchestrator's Go API, with the operations that this peer does in its own way: changes of the pinset are
+// conditional on what they were decided upon, and an operator's word on membership is remembered.
+type API struct {
+	*ipfscluster.Cluster
+	peer *Peer
+}
+
+// API returns the cluster's Go API. It belongs to the peer.
+func (p *Peer) API() API { return API{p.cluster, p} }
+
+// Pin pins a CID with the given options.
+func (a API) Pin(ctx context.Context, c api.Cid, opts api.PinOptions) (api.Pin, error) {
+	done, err := a.peer.commitPin(ctx, c, a.peer.withOptions(ctx, c, opts))
+	return done.pin, err
+}
+
+// PinPath resolves an IPFS or IPNS path and pins what it leads to.
+func (a API) PinPath(ctx context.Context, path string, opts api.PinOptions) (api.Pin, error) {
+	c, err := a.peer.connector.Resolve(ctx, path)
+	if err != nil {
+		return api.Pin{}, err
+	}
+	return a.Pin(ctx, c, opts)
+}
+
+// Unpin removes a pin and returns it.
+func (a API) Unpin(ctx context.Context, c api.Cid) (api.Pin, error) {
+	for {
+		pin, revision, err := a.peer.pinNow(ctx, c)
+		if err != nil {
+			return pin, err
+		}
+		if pin.Type != api.DataType { // sharded content is made of several pins
+			return a.Cluster.Unpin(ctx, c)
+		}
+		_, err = a.peer.commit(ctx, consensus.UnpinOp(c).IfRevision(revision))
+		if errors.Is(err, consensus.ErrConflict) {
+			continue
+		}
+		return pin, err
+	}
+}
+
+// UnpinPath resolves an IPFS or IPNS path and unpins what it leads to.
+func (a API) UnpinPath(ctx context.Context, path string) (api.Pin, error) {
+	c, err := a.peer.connector.Resolve(ctx, path)
+	if err != nil {
+		return api.Pin{}, err
+	}
+	return a.Unpin(ctx, c)
+}
+
+// PeerAdd makes a peer a member on an operator's word, also one that was removed before.
+func (a API) PeerAdd(ctx context.Context, id peer.ID) (*api.ID, error) {
+	if err := a.peer.forget(ctx, id); err != nil {
+		return nil, err
+	}
+	return a.Cluster.PeerAdd(ctx, id)
+}
+
+// PeerRemove removes a member on an operator's word: it cannot come back by itself.
+func (a API) PeerRemove(ctx context.Context, id peer.ID) error {
+	if err := a.peer.setMember(ctx, member{ID: id, Removed: true}); err != nil {
+		return err
+	}
+	return a.Cluster.PeerRemove(ctx, id)
+}

@@ -1,0 +1,162 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/consensus"
+)
+
+// badPin is a fault of whoever asks for a pin.
+type badPin struct{ error }
+
+// HTTPStatus tells the APIs how to answer.
+func (badPin) HTTPStatus() int { return http.StatusBadRequest }
+
+// pinned is a pin that is committed.
+type pinned struct {
+	pin   api.Pin
+	index uint64 // of the log entry
+}
+
+// commitPin commits what decide makes of the pin that there is (undefined if there is none). Replication, allocations and
+// time are settled here, once, and stand in the log entry. The entry takes effect only if the pin is still the one that
+// the decision was based on; otherwise the decision is made anew, so that of concurrent changes none is lost unseen.
+func (p *Peer) commitPin(ctx context.Context, c api.Cid, decide func(old api.Pin) (api.Pin, error)) (pinned, error) {
+	for {
+		old, revision, err := p.pinNow(ctx, c)
+		if err != nil && !errors.Is(err, state.ErrNotFound) {
+			return pinned{}, err
+		}
+		pin, err := decide(old)
+		if err == nil {
+			pin, err = p.complete(ctx, pin, old)
+		}
+		if err != nil {
+			return pinned{}, err
+		}
+		done, err := p.commit(ctx, consensus.PinOp(pin).IfRevision(revision))
+		if errors.Is(err, consensus.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return pinned{}, fmt.Errorf("commit pin of %s: %w", c, err)
+		}
+		return pinned{pin, done.Index}, nil
+	}
+}
+
+// pinNow reads a pin and its revision with everything that was acknowledged before. The error is state.ErrNotFound, with
+// revision 0, when there is none.
+func (p *Peer) pinNow(ctx context.Context, c api.Cid) (api.Pin, uint64, error) {
+	st, err := p.consensus.State(ctx)
+	if err != nil {
+		return api.Pin{}, 0, err
+	}
+	pins, ok := st.(consensus.Pins)
+	if !ok {
+		return api.Pin{}, 0, fmt.Errorf("read pin of %s: the state has no revisions", c)
+	}
+	return pins.GetRevision(ctx, c)
+}
+
+// commit commits the operations together: if one of them fails, none takes effect, and its error is returned.
+func (p *Peer) commit(ctx context.Context, ops ...consensus.Op) (consensus.Commit, error) {
+	done, err := p.consensus.CommitAtomic(ctx, ops...)
+	if err != nil {
+		return done, err
+	}
+	for _, err := range done.Errs {
+		if err != nil && !errors.Is(err, consensus.ErrNotApplied) {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// complete fills in what the request leaves to the cluster, and refuses what cannot be.
+func (p *Peer) complete(ctx context.Context, pin, old api.Pin) (api.Pin, error) {
+	if pin.ReplicationFactorMin == 0 {
+		pin.ReplicationFactorMin = p.opts.ReplicationMin
+	}
+	if pin.ReplicationFactorMax == 0 {
+		pin.ReplicationFactorMax = p.opts.ReplicationMax
+	}
+	low, high := pin.ReplicationFactorMin, pin.ReplicationFactorMax
+	switch {
+	case (low < 0) != (high < 0) || low > high || low < -1:
+		return pin, badPin{fmt.Errorf("replication of %d to %d peers is impossible", low, high)}
+	case !pin.ExpireAt.IsZero() && pin.ExpireAt.Before(time.Now()):
+		return pin, badPin{fmt.Errorf("the pin of %s would expire in the past", pin.Cid)}
+	case old.Defined() && old.Type != pin.Type:
+		return pin, badPin{fmt.Errorf("%s is pinned as %s; unpin it first", pin.Cid, old.Type)}
+	}
+	if err := checkMode(pin, old); err != nil {
+		return pin, err
+	}
+	pin.Timestamp = time.Now()
+	pin.Allocations = nil
+	if low < 0 {
+		return pin, nil // everywhere
+	}
+	err := p.clusterAPI.get().CallContext(ctx, "", "Cluster", "BlockAllocate", pin, &pin.Allocations)
+	if err != nil {
+		return pin, fmt.Errorf("allocate %s: %w", pin.Cid, err)
+	}
+	return pin, nil
+}
+
+// checkMode refuses to turn a recursive pin into a direct one: what is below it would be lost.
+func checkMode(pin, old api.Pin) error {
+	if old.Defined() && old.Mode == api.PinModeRecursive && pin.Mode != api.PinModeRecursive {
+		return badPin{fmt.Errorf("%s is pinned recursively; unpin it first", pin.Cid)}
+	}
+	return nil
+}
+
+// withOptions decides for a pin with exactly these options; opts.PinUpdate names a pin to take the others from.
+func (p *Peer) withOptions(ctx context.Context, c api.Cid, opts api.PinOptions) func(api.Pin) (api.Pin, error) {
+	return func(api.Pin) (api.Pin, error) {
+		pin := api.PinWithOpts(c, opts)
+		if !opts.PinUpdate.Defined() || opts.PinUpdate.Equals(c) {
+			return pin, nil
+		}
+		from, _, err := p.pinNow(ctx, opts.PinUpdate)
+		switch {
+		case err != nil:
+			return pin, err
+		case from.Type != api.DataType:
+			return pin, badPin{fmt.Errorf("a pin of type %s cannot be updated", from.Type)}
+		}
+		from.Cid, from.PinUpdate = c, opts.PinUpdate
+		if opts.Name != "" {
+			from.Name = opts.Name
+		}
+		if opts.ExpireAt.After(time.Now()) {
+			from.ExpireAt = opts.ExpireAt
+		}
+		return from, nil
+	}
+}
+
+// here decides for a pin made through the RPC API: it keeps the options of the pin that there is, except its name, its
+// mode and its expiry, and prefers this peer, which has the blocks.
+func (p *Peer) here(c api.Cid, mode api.PinMode, name string) func(api.Pin) (api.Pin, error) {
+	return func(old api.Pin) (api.Pin, error) {
+		opts := old.PinOptions // of no pin: none
+		opts.Name, opts.Mode = name, mode
+		opts.ExpireAt = time.Time{}
+		opts.PinUpdate = api.CidUndef
+		if p.opts.ReplicationMax > 0 && len(opts.UserAllocations) == 0 {
+			opts.UserAllocations = []peer.ID{p.ID()}
+		}
+		return api.PinWithOpts(c, opts), nil
+	}
+}
