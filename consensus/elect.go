@@ -15,12 +15,13 @@ import (
 // started, or the connection to the leader has broken because its process died.
 // The elector makes use of that.
 //
-//   - While there is no leader, raft's timeouts are the leader's lease: half a
-//     Heartbeat, the shortest that is safe from electing another one beside it.
-//     With a leader they are a whole Heartbeat.
-//   - Once a majority is there to vote, the peers stand for election one by one
-//     in the order of their IDs, electionStep apart: the first that has all
-//     committed entries wins, and votes are not split.
+// Once a majority is there to vote, the peers stand for election one by one in
+// the order of their IDs, electionStep apart: the first that has all committed
+// entries wins, and votes are not split. A peer stands when its heartbeat timeout
+// is shortened, for a moment, to the leader's lease, half a Heartbeat: raft then
+// looks at the clock at once. With a shorter one another leader could be elected
+// beside the old one; with one that stays short, a slow machine would lose
+// leaders for nothing.
 //
 // A living leader is safe: a peer that hears of it does not stand, and others
 // that hear of it refuse to vote.
@@ -87,13 +88,13 @@ func (c *Consensus) hastenElections() {
 // campaign is this peer's wait for its turn to stand for election.
 type campaign struct {
 	since time.Time // a majority has been there to vote, zero: it is not
-	stood bool
+	stood time.Time // the last time
 }
 
 func newCampaign() campaign { return campaign{} }
 
-// due reports, once, that it is this peer's turn. A leader that is known must
-// have been unreachable, and silent, for its lease.
+// due reports that it is this peer's turn, and again when that came to nothing. A
+// leader that is known must have been unreachable, and silent, for its lease.
 func (g *campaign) due(c *Consensus, leader peer.ID) bool {
 	now := time.Now()
 	rank, quorum := c.electors(leader)
@@ -112,14 +113,14 @@ func (g *campaign) due(c *Consensus, leader peer.ID) bool {
 	if silence := c.raft.LastContact().Add(lease); start.Before(silence) {
 		start = silence
 	}
-	if g.stood || c.raft.State() != raft.Follower || now.Before(start.Add(time.Duration(rank)*electionStep)) {
+	if now.Sub(g.stood) < c.opts.Heartbeat || c.raft.State() != raft.Follower || now.Before(start.Add(time.Duration(rank)*electionStep)) {
 		return false
 	}
-	g.stood = true
+	g.stood = now
 	return true
 }
 
-// setEager switches raft's timeouts.
+// setEager switches raft's timeouts. The shorter ones take effect at once.
 func (c *Consensus) setEager(eager bool) {
 	conf := c.raft.ReloadableConfig()
 	conf.HeartbeatTimeout = c.opts.Heartbeat

@@ -45,6 +45,10 @@ func errorStatus(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, consensus.ErrUnknownOutcome):
 		return http.StatusGatewayTimeout
+	case errors.Is(err, consensus.ErrDiskFull):
+		return http.StatusInsufficientStorage
+	case errors.Is(err, consensus.ErrConflict):
+		return http.StatusConflict
 	case errors.Is(err, consensus.ErrInvalid):
 		return http.StatusBadRequest
 	case isAbsent(err):

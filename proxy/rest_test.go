@@ -105,6 +105,7 @@ func TestErrorStatus(t *testing.T) {
 		{"no leader", fmt.Errorf("commit: %w", consensus.ErrNoLeader), 503},
 		{"overloaded", fmt.Errorf("commit: %w", consensus.ErrOverloaded), 503},
 		{"unknown outcome", fmt.Errorf("commit: %w", consensus.ErrUnknownOutcome), 504},
+		{"full disk", fmt.Errorf("commit: %w", consensus.ErrDiskFull), 507},
 		{"absent pin", fmt.Errorf("unpin: %w", state.ErrNotFound), 404},
 		{"knows its status", fmt.Errorf("brew: %w", restTeapot{}), 418},
 		{"deadline", fmt.Errorf("wait: %w", context.DeadlineExceeded), 504},

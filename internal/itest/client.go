@@ -104,7 +104,7 @@ func (p *Peer) Do(method, url string) ([]byte, error) {
 
 // post sends a JSON body to the REST API.
 func (p *Peer) post(path, body string) ([]byte, error) {
-	resp, err := http.Post(p.REST+path, "application/json", strings.NewReader(body))
+	resp, err := p.http.Post(p.REST+path, "application/json", strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (c *Cluster) newcomer(name string, at ...int) *Peer {
 	}
 	base := FreePorts(c.t)
 	url := func(offset int) string { return fmt.Sprintf("http://127.0.0.1:%d", base+offset) }
-	p := &Peer{Name: name, dir: filepath.Join(c.Dir, name), Gateway: url(80), API: url(95), REST: url(94)}
+	p := &Peer{Name: name, dir: filepath.Join(c.Dir, name), http: newClient(), Gateway: url(80), API: url(95), REST: url(94)}
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		c.t.Fatal(err)
 	}
