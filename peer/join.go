@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
@@ -39,8 +40,12 @@ func (p *Peer) stayMember(ctx context.Context) error {
 }
 
 func (p *Peer) askToJoin(ctx context.Context, via peer.ID) error {
+	request := JoinRequest{Name: p.opts.Name, Version: p.opts.Version}
+	for _, a := range p.host.Addrs() {
+		request.Addrs = append(request.Addrs, api.NewMultiaddrWithValue(a))
+	}
 	var reply JoinReply
-	if err := p.client.CallContext(ctx, via, "Peer", "Join", struct{}{}, &reply); err != nil {
+	if err := p.client.CallContext(ctx, via, "Peer", "Join", request, &reply); err != nil {
 		return fmt.Errorf("%w: ask %s to let this peer in: %w", errWaiting, via, err)
 	}
 	if reply.Refused != "" {
@@ -62,8 +67,9 @@ func (m *mesh) noteMembers(via peer.ID, members []peer.ID) {
 	}
 }
 
-// admit makes the caller a member, unless an operator removed it.
-func (p *Peer) admit(ctx context.Context, caller peer.ID) (JoinReply, error) {
+// admit makes the caller a member, unless an operator removed it. Its addresses go into the address book first: the leader,
+// which may be another peer than the one that was asked, must find it before it can take part.
+func (p *Peer) admit(ctx context.Context, caller peer.ID, in JoinRequest) (JoinReply, error) {
 	if err := p.consensus.Barrier(ctx); err != nil {
 		return JoinReply{}, err
 	}
@@ -75,6 +81,13 @@ func (p *Peer) admit(ctx context.Context, caller peer.ID) (JoinReply, error) {
 		if m.ID == caller && m.Removed {
 			return JoinReply{Refused: "said by " + p.opts.Name}, nil
 		}
+	}
+	joining := member{ID: caller, Name: in.Name, Version: in.Version}
+	for _, a := range in.Addrs {
+		joining.Addrs = append(joining.Addrs, a.Value())
+	}
+	if err := p.setMember(ctx, joining); err != nil {
+		return JoinReply{}, err
 	}
 	if err := p.consensus.AddPeer(ctx, caller); err != nil {
 		return JoinReply{}, err

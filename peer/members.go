@@ -102,7 +102,7 @@ func (p *Peer) announce(ctx context.Context) error {
 	}
 }
 
-// setMember commits a record unless the address book has it already.
+// setMember commits a record unless the address book has it already, or says that the peer was removed.
 func (p *Peer) setMember(ctx context.Context, m member) error {
 	record, err := m.encode()
 	if err != nil {
@@ -113,8 +113,12 @@ func (p *Peer) setMember(ctx context.Context, m member) error {
 		return fmt.Errorf("read address book: %w", err)
 	}
 	for _, r := range records {
-		if r.ID == m.ID && string(r.Record) == string(record) {
-			return nil
+		if r.ID != m.ID {
+			continue
+		}
+		old, err := decodeMember(r)
+		if string(r.Record) == string(record) || (err == nil && old.Removed && !m.Removed) {
+			return nil // only an operator takes back that a peer was removed: see forget
 		}
 	}
 	done, err := p.consensus.Commit(ctx, consensus.SetMemberOp(m.ID, record))

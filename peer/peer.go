@@ -47,6 +47,9 @@ type Options struct {
 	CloseTimeout  time.Duration                  // bound on closing the embedded node
 	Version       string                         // of this program
 	Logger        *slog.Logger
+
+	// Fatal ends the process at once when this peer can no longer keep its promises, as after a failed sync of its log.
+	Fatal func(error)
 }
 
 // Peer is one running cluster peer. Its methods may be called from any goroutine.
@@ -144,6 +147,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 		Logger:    p.logger,
 		Heartbeat: p.opts.Heartbeat,
 		DeadAfter: p.opts.DeadAfter,
+		Fatal:     p.opts.Fatal,
 	})
 	if err != nil {
 		return fmt.Errorf("open replicated pinset: %w", err)

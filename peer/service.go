@@ -31,6 +31,13 @@ type Hello struct {
 	Members   []peer.ID       // that cluster's members, as far as it knows
 }
 
+// JoinRequest says who wants to become a member; its ID is that of the connection.
+type JoinRequest struct {
+	Name    string
+	Version string
+	Addrs   []api.Multiaddr // where the others reach it
+}
+
 // JoinReply answers a peer that wants to become a member.
 type JoinReply struct {
 	Refused string // why not; empty: it is a member now
@@ -41,7 +48,7 @@ type JoinReply struct {
 type PeerService struct {
 	hello func(context.Context) Hello
 	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)
-	join  func(context.Context, peer.ID) (JoinReply, error)
+	join  func(context.Context, peer.ID, JoinRequest) (JoinReply, error)
 
 	ending  context.Context // ends the calls that run when the service closes
 	end     context.CancelFunc
@@ -53,7 +60,7 @@ type PeerService struct {
 // newPeerService makes the service from what it answers; close must be called.
 func newPeerService(hello func(context.Context) Hello,
 	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error),
-	join func(context.Context, peer.ID) (JoinReply, error),
+	join func(context.Context, peer.ID, JoinRequest) (JoinReply, error),
 ) *PeerService {
 	s := &PeerService{hello: hello, await: await, join: join}
 	s.ending, s.end = context.WithCancel(context.Background())
@@ -71,13 +78,13 @@ func (s *PeerService) Await(ctx context.Context, in reconcile.AwaitRequest, out 
 }
 
 // Join makes the caller a member of this peer's cluster.
-func (s *PeerService) Join(ctx context.Context, _ struct{}, out *JoinReply) error {
+func (s *PeerService) Join(ctx context.Context, in JoinRequest, out *JoinReply) error {
 	return s.run(ctx, func(ctx context.Context) error {
 		caller, err := rpc.GetRequestSender(ctx)
 		if err != nil {
 			return fmt.Errorf("find out who wants to join: %w", err)
 		}
-		*out, err = s.join(ctx, caller)
+		*out, err = s.join(ctx, caller, in)
 		return err
 	})
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,5 +19,13 @@ func main() {
 		stdin:  os.Stdin,
 		stdout: os.Stdout,
 		stderr: os.Stderr,
+		fatal:  endAtOnce,
 	}))
+}
+
+// endAtOnce is for a peer that can no longer keep its promises, as when its log could not be synced: whatever it did on
+// the way out, answers included, could be a lie.
+func endAtOnce(err error) {
+	fmt.Fprintln(os.Stderr, "underlay: this peer cannot go on and ends at once:", err)
+	os.Exit(3)
 }

@@ -13,7 +13,7 @@ import (
 
 // This file turns the configuration into each component's own options; components do not know package config.
 
-func peerOptions(c config.Config, logger *slog.Logger) peer.Options {
+func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.Options {
 	secret, _ := c.Cluster.Secret.Bytes() // validated when loaded; none if empty
 	return peer.Options{
 		Dir:            c.DataDir,
@@ -35,6 +35,7 @@ func peerOptions(c config.Config, logger *slog.Logger) peer.Options {
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
 		Logger:         logger,
+		Fatal:          fatal,
 	}
 }
 

@@ -25,9 +25,11 @@ type environment struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	fatal  func(error) // ends the process, or the test
 }
 
-// run executes the command line and returns the exit code: 0 done, 1 failed, 2 wrong usage or configuration.
+// run executes the command line and returns the exit code: 0 done, 1 failed, 2 wrong usage or configuration. A peer that
+// ends at once has 3.
 func run(ctx context.Context, args []string, env environment) int {
 	root := &cobra.Command{
 		Use:           "underlay",
@@ -75,7 +77,7 @@ func daemonCommand(env environment) *cobra.Command {
 			if err := os.Setenv("IPFS_PATH", filepath.Join(conf.DataDir, "ipfs")); err != nil {
 				return fmt.Errorf("set IPFS_PATH: %w", err)
 			}
-			return serveUntilDone(cmd.Context(), conf, newLogger(conf.Log, env.stderr), env.stderr)
+			return serveUntilDone(cmd.Context(), conf, newLogger(conf.Log, env.stderr), env)
 		},
 	}
 	load = withConfig(cmd, env)
@@ -127,9 +129,9 @@ var errStuck = errors.New("the peer did not stop in time; its goroutines are lis
 
 // serveUntilDone runs a peer until ctx ends. A stop that takes too long becomes a report of all goroutines and an
 // error instead of a process that hangs.
-func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger, stderr io.Writer) error {
+func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) error {
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, conf, logger) }()
+	go func() { done <- serve(ctx, conf, logger, env.fatal) }()
 	select {
 	case err := <-done:
 		return err
@@ -147,7 +149,7 @@ func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger
 	case <-timer.C:
 		stacks := make([]byte, 16<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		_, err := stderr.Write(stacks)
+		_, err := env.stderr.Write(stacks)
 		return errors.Join(errStuck, err)
 	}
 }

@@ -20,15 +20,15 @@ import (
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
 // taken port changes nothing on disk. On the way out the servers drain while the peer still works; then the peer hands
-// over leadership and closes.
-func serve(ctx context.Context, conf config.Config, logger *slog.Logger) (err error) {
+// over leadership and closes. fatal must end the process.
+func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal func(error)) (err error) {
 	listeners, err := listen(conf)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, "listeners", listeners)
 
-	p, err := peer.Open(ctx, peerOptions(conf, logger))
+	p, err := peer.Open(ctx, peerOptions(conf, logger, fatal))
 	if err != nil {
 		return fmt.Errorf("open peer: %w", err)
 	}

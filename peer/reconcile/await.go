@@ -45,6 +45,7 @@ func (r *Reconciler) Await(ctx context.Context, req AwaitRequest) (AwaitReply, e
 		if held, err := r.pins.Has(ctx, pin); err != nil || held {
 			return AwaitReply{Held: held}, err
 		}
+		r.queue.promote(c)
 		select {
 		case <-changed:
 		case <-timed.Done():

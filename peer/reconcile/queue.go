@@ -8,21 +8,24 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// queue hands out CIDs to reconcile. A CID is in it at most once and is never handed to two workers at a time; added
-// again while a worker has it, it comes round once more. Fresh changes go before those found by a scan.
+// queue hands out CIDs to reconcile. A CID is never handed to two workers at a time; added again while a worker has it, it
+// comes round once more. Those that somebody waits for go first, then fresh changes, then what a scan found.
 type queue struct {
 	mu      sync.Mutex
+	urgent  []cid.Cid
 	fresh   []cid.Cid
 	scanned []cid.Cid
 	entries map[cid.Cid]queueEntry
+	waiting int // entries that no worker has
 	timers  map[cid.Cid]*time.Timer
 	wake    chan struct{} // holds a token while there may be something to take
 	closed  bool
 }
 
 type queueEntry struct {
-	taken bool // a worker has it
-	again bool // added meanwhile
+	taken  bool // a worker has it
+	again  bool // added meanwhile
+	urgent bool // in the list of those that somebody waits for
 }
 
 func newQueue() *queue {
@@ -54,6 +57,7 @@ func (q *queue) push(c cid.Cid, fresh bool) {
 		return
 	}
 	q.entries[c] = queueEntry{}
+	q.waiting++
 	if fresh {
 		q.fresh = append(q.fresh, c)
 	} else {
@@ -66,6 +70,18 @@ func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
+	}
+}
+
+// promote puts c before all that nobody waits for, if it waits for a worker.
+func (q *queue) promote(c cid.Cid) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e, ok := q.entries[c]; ok && !e.taken && !e.urgent {
+		e.urgent = true
+		q.entries[c] = e
+		q.urgent = append(q.urgent, c) // it stays in the other list, where pop passes over it
+		q.signal()
 	}
 }
 
@@ -96,20 +112,23 @@ func (q *queue) take(ctx context.Context) (cid.Cid, error) {
 func (q *queue) pop() (cid.Cid, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	from := &q.fresh
-	if len(*from) == 0 {
-		from = &q.scanned
+	for _, list := range []*[]cid.Cid{&q.urgent, &q.fresh, &q.scanned} {
+		for len(*list) > 0 {
+			c := (*list)[0]
+			*list = (*list)[1:]
+			e, ok := q.entries[c]
+			if !ok || e.taken || (e.urgent && list != &q.urgent) {
+				continue // it was taken from the urgent list, or will be
+			}
+			q.entries[c] = queueEntry{taken: true}
+			q.waiting--
+			if q.waiting > 0 {
+				q.signal() // pass the token on to another worker
+			}
+			return c, true
+		}
 	}
-	if len(*from) == 0 {
-		return cid.Undef, false
-	}
-	c := (*from)[0]
-	*from = (*from)[1:]
-	q.entries[c] = queueEntry{taken: true}
-	if len(q.fresh)+len(q.scanned) > 0 {
-		q.signal() // pass the token on to another worker
-	}
-	return c, true
+	return cid.Undef, false
 }
 
 // done gives c back; it is queued again if it was added meanwhile.
@@ -127,7 +146,7 @@ func (q *queue) done(c cid.Cid) {
 func (q *queue) len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.fresh) + len(q.scanned)
+	return q.waiting
 }
 
 // close stops the timers; nothing is queued any more.

@@ -234,3 +234,31 @@ func TestQueueWorkers(t *testing.T) {
 	cancel()
 	working.Wait()
 }
+
+// What somebody waits for overtakes a backlog, once, whatever list it is in.
+func TestQueuePromotes(t *testing.T) {
+	q := newQueue()
+	defer q.close()
+	fresh, scanned, other := testCid(1), testCid(2), testCid(3)
+	q.add(other, true)
+	q.add(fresh, true)
+	q.add(scanned, false)
+	q.promote(scanned)
+	q.promote(fresh)
+	q.promote(fresh)
+	q.promote(testCid(4))
+	for _, want := range []cid.Cid{scanned, fresh, other} {
+		got, err := q.take(t.Context())
+		if err != nil || got != want {
+			t.Fatalf("took %s, %v, want %s", got, err, want)
+		}
+		q.done(got)
+	}
+	if n := q.len(); n != 0 {
+		t.Errorf("%d left", n)
+	}
+	q.add(fresh, true) // it comes round again like any other
+	if got, err := q.take(t.Context()); err != nil || got != fresh {
+		t.Errorf("took %s, %v", got, err)
+	}
+}
