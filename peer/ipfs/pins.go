@@ -39,11 +39,19 @@ type Pins struct {
 	node  *core.IpfsNode
 	seed  maphash.Seed
 	locks [256]sync.Mutex
+
+	synced groupSync
 }
 
-// NewPins wraps the node's own pinner.
+// NewPins wraps the node's own pinner, which from then on syncs only when told to: all that is pinned and unpinned at the
+// same time shares one sync.
 func NewPins(node *core.IpfsNode) *Pins {
-	return &Pins{node: node, seed: maphash.MakeSeed()}
+	p := &Pins{node: node, seed: maphash.MakeSeed()}
+	p.synced.sync = func() error { return node.Pinning.Flush(context.Background()) }
+	if auto, ok := node.Pinning.(interface{ SetAutosync(bool) bool }); ok {
+		auto.SetAutosync(false)
+	}
+	return p
 }
 
 // Lock excludes everybody else who decides about this CID's local pin, and returns the unlock.
@@ -164,7 +172,7 @@ func (p *Pins) Pin(ctx context.Context, pin api.Pin) error {
 	if err := p.node.Pinning.PinWithMode(ctx, pin.Cid.Cid, mode, ""); err != nil {
 		return fmt.Errorf("pin %s on the local node: %w", pin.Cid, err)
 	}
-	return p.flush(ctx)
+	return p.flush()
 }
 
 // Unpin removes the local pin if there is one. The caller holds the pin lock and the CID's lock.
@@ -176,11 +184,11 @@ func (p *Pins) Unpin(ctx context.Context, c cid.Cid) error {
 	if err != nil {
 		return fmt.Errorf("unpin %s on the local node: %w", c, err)
 	}
-	return p.flush(ctx)
+	return p.flush()
 }
 
-func (p *Pins) flush(ctx context.Context) error {
-	if err := p.node.Pinning.Flush(ctx); err != nil {
+func (p *Pins) flush() error {
+	if err := p.synced.wait(); err != nil {
 		return fmt.Errorf("sync local pins: %w", err)
 	}
 	return nil
