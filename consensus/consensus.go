@@ -109,9 +109,7 @@ func Open(o Options) (*Consensus, error) {
 func (c *Consensus) startRaft() error {
 	logger := newRaftLogger(c.log)
 	c.streams = newStreams(c.host)
-	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: c.streams, MaxPool: 3, Timeout: 5 * time.Second, Logger: logger,
-	})
+	transport := newGuard(newRaftTransport(c.streams, logger), c.stores.log, c.stores.snapshots)
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(c.id.String())
 	conf.Logger = logger
@@ -136,6 +134,7 @@ func (c *Consensus) startRaft() error {
 		return errors.Join(fmt.Errorf("start raft: %w", err), c.streams.cut(ctx), transport.Close())
 	}
 	c.raft = r
+	transport.serve(r.CurrentTerm)
 	c.leaders = watchLeader(r, c.log)
 	return nil
 }
