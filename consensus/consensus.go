@@ -72,12 +72,17 @@ func Open(o Options) (*Consensus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open consensus: %w", err)
 	}
+	return open(o, onDisk())
+}
+
+// open is Open with complete options, on any medium.
+func open(o Options, on medium) (_ *Consensus, err error) {
 	c := &Consensus{
 		opts: o, id: o.Host.ID(), host: o.Host, log: o.Logger,
 		nudger: newNudger(), ready: make(chan struct{}), closing: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	if c.stores, err = openStores(o, c.closing); err != nil {
+	if c.stores, err = openStores(o, on, c.closing); err != nil {
 		c.cancel()
 		return nil, fmt.Errorf("open consensus: %w", err)
 	}

@@ -3,9 +3,11 @@ package consensus
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/underlay/underlay/consensus/pinset"
@@ -14,15 +16,34 @@ import (
 // stores are the files of one peer.
 type stores struct {
 	machine   *pinset.Machine
-	log       *wal.WAL
+	log       logStore
 	snapshots raft.SnapshotStore
 	hadState  bool
 }
 
+// logStore holds raft's entries, its term and its vote.
+type logStore interface {
+	raft.LogStore
+	raft.StableStore
+	io.Closer
+}
+
+// medium is what the stores are kept on.
+type medium struct {
+	fs            vfs.FS // of the state
+	openLog       func(Options) (logStore, error)
+	openSnapshots func(Options) (raft.SnapshotStore, error)
+}
+
+// onDisk returns the medium of every peer that runs in earnest.
+func onDisk() medium {
+	return medium{fs: vfs.Default, openLog: openLog, openSnapshots: openSnapshots}
+}
+
 // openStores opens the state, the log and the snapshots, and makes sure that
 // they fit together.
-func openStores(o Options, closing <-chan struct{}) (s *stores, err error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+func openStores(o Options, on medium, closing <-chan struct{}) (s *stores, err error) {
+	if err := on.fs.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create directory: %w", err)
 	}
 	s = &stores{}
@@ -34,12 +55,15 @@ func openStores(o Options, closing <-chan struct{}) (s *stores, err error) {
 	// The state comes first, because its lock reports another process at once,
 	// where the log would wait for it.
 	if s.machine, err = pinset.Open(pinset.Options{
-		Dir: filepath.Join(o.Dir, stateDir), Scratch: filepath.Join(o.Dir, restoreDir), CacheBytes: o.CacheBytes,
+		FS: on.fs, Dir: filepath.Join(o.Dir, stateDir), Scratch: filepath.Join(o.Dir, restoreDir), CacheBytes: o.CacheBytes,
 		Logger: o.Logger, Fatal: o.Fatal, Done: closing,
 	}); err != nil {
 		return s, err
 	}
-	if err := s.openLog(o); err != nil {
+	if s.log, err = on.openLog(o); err != nil {
+		return s, err
+	}
+	if s.snapshots, err = on.openSnapshots(o); err != nil {
 		return s, err
 	}
 	if s.hadState, err = raft.HasExistingState(s.log, s.log, s.snapshots); err != nil {
@@ -51,21 +75,25 @@ func openStores(o Options, closing <-chan struct{}) (s *stores, err error) {
 	return s, s.checkFit()
 }
 
-func (s *stores) openLog(o Options) error {
-	logger := newRaftLogger(o.Logger)
+func openLog(o Options) (logStore, error) {
 	dir := filepath.Join(o.Dir, logDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("create log directory: %w", err)
+		return nil, fmt.Errorf("create log directory: %w", err)
 	}
-	var err error
-	if s.log, err = wal.Open(dir, wal.WithLogger(logger), wal.WithSegmentSize(o.SegmentBytes)); err != nil {
-		return fmt.Errorf("open raft log in %s: %w", dir, err)
+	l, err := wal.Open(dir, wal.WithLogger(newRaftLogger(o.Logger)), wal.WithSegmentSize(o.SegmentBytes))
+	if err != nil {
+		return nil, fmt.Errorf("open raft log in %s: %w", dir, err)
 	}
+	return l, nil
+}
+
+func openSnapshots(o Options) (raft.SnapshotStore, error) {
 	// One is enough: the state itself is the second copy.
-	if s.snapshots, err = raft.NewFileSnapshotStoreWithLogger(o.Dir, 1, logger); err != nil {
-		return fmt.Errorf("open snapshots in %s: %w", o.Dir, err)
+	s, err := raft.NewFileSnapshotStoreWithLogger(o.Dir, 1, newRaftLogger(o.Logger))
+	if err != nil {
+		return nil, fmt.Errorf("open snapshots in %s: %w", o.Dir, err)
 	}
-	return nil
+	return s, nil
 }
 
 // checkFit refuses a state that has applied entries this peer's log never held.
