@@ -74,12 +74,17 @@ func Open(o Options) (*Consensus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open consensus: %w", err)
 	}
+	return open(o, onDisk())
+}
+
+// open is Open with complete options, on any medium.
+func open(o Options, on medium) (_ *Consensus, err error) {
 	c := &Consensus{
 		opts: o, id: o.Host.ID(), host: o.Host, log: o.Logger,
 		nudger: newNudger(), elector: newElector(), disk: newDiskWatch(o), ready: make(chan struct{}), closing: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	if c.stores, err = openStores(o, c.closing, c.disk.hasRoom); err != nil {
+	if c.stores, err = openStores(o, on, c.closing, c.disk.hasRoom); err != nil {
 		c.cancel()
 		return nil, fmt.Errorf("open consensus: %w", err)
 	}
@@ -113,9 +118,7 @@ func Open(o Options) (*Consensus, error) {
 func (c *Consensus) startRaft() error {
 	logger := newRaftLogger(c.log)
 	c.streams = newStreams(c.host)
-	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: c.streams, MaxPool: 3, Timeout: 5 * time.Second, Logger: logger,
-	})
+	transport := newGuard(newRaftTransport(c.streams, logger), c.stores.log, c.stores.snapshots)
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(c.id.String())
 	conf.Logger = logger
@@ -141,6 +144,7 @@ func (c *Consensus) startRaft() error {
 	}
 	c.stores.log.Arm()
 	c.raft = r
+	transport.serve(r.CurrentTerm)
 	c.leaders = watchLeader(r, c.log)
 	return nil
 }

@@ -23,7 +23,7 @@ var ErrNoState = errors.New("there is no consensus state to recover")
 func Recover(dir string, id peer.ID, log *slog.Logger) error {
 	o := Options{Dir: dir, Logger: log, Fatal: func(err error) { panic(err) }}
 	o = o.defaults()
-	s, err := openStores(o, make(chan struct{}), func() bool { return true })
+	s, err := openStores(o, onDisk(), make(chan struct{}), func() bool { return true })
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}

@@ -3,9 +3,10 @@ package consensus
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 	"github.com/underlay/underlay/consensus/pinset"
 	"github.com/underlay/underlay/consensus/raftstore"
@@ -14,15 +15,35 @@ import (
 // stores are the files of one peer.
 type stores struct {
 	machine   *pinset.Machine
-	log       *raftstore.Log
-	snapshots *raftstore.Snapshots
+	log       logStore
+	snapshots raft.SnapshotStore
 	hadState  bool
+}
+
+// logStore holds raft's entries, its term and its vote.
+type logStore interface {
+	raft.LogStore
+	raft.StableStore
+	io.Closer
+	Arm() // faults are fatal from now on
+}
+
+// medium is what the stores are kept on.
+type medium struct {
+	fs            vfs.FS // of the state
+	openLog       func(o Options, room func() bool) (logStore, error)
+	openSnapshots func(Options) (raft.SnapshotStore, error)
+}
+
+// onDisk returns the medium of every peer that runs in earnest.
+func onDisk() medium {
+	return medium{fs: vfs.Default, openLog: openLog, openSnapshots: openSnapshots}
 }
 
 // openStores opens the state, the log and the snapshots, and makes sure that
 // they fit together.
-func openStores(o Options, closing <-chan struct{}, room func() bool) (s *stores, err error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+func openStores(o Options, on medium, closing <-chan struct{}, room func() bool) (s *stores, err error) {
+	if err := on.fs.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create directory: %w", err)
 	}
 	s = &stores{}
@@ -34,12 +55,15 @@ func openStores(o Options, closing <-chan struct{}, room func() bool) (s *stores
 	// The state comes first, because its lock reports another process at once,
 	// where the log would wait for it.
 	if s.machine, err = pinset.Open(pinset.Options{
-		Dir: filepath.Join(o.Dir, stateDir), Scratch: filepath.Join(o.Dir, restoreDir), CacheBytes: o.CacheBytes,
+		FS: on.fs, Dir: filepath.Join(o.Dir, stateDir), Scratch: filepath.Join(o.Dir, restoreDir), CacheBytes: o.CacheBytes,
 		Logger: o.Logger, Fatal: o.Fatal, Done: closing,
 	}); err != nil {
 		return s, err
 	}
-	if err := s.openLog(o, room); err != nil {
+	if s.log, err = on.openLog(o, room); err != nil {
+		return s, err
+	}
+	if s.snapshots, err = on.openSnapshots(o); err != nil {
 		return s, err
 	}
 	if s.hadState, err = raft.HasExistingState(s.log, s.log, s.snapshots); err != nil {
@@ -75,17 +99,24 @@ func (s *stores) trimLog() error {
 	return nil
 }
 
-func (s *stores) openLog(o Options, room func() bool) error {
-	var err error
-	if s.log, err = raftstore.OpenLog(raftstore.Options{
+func openLog(o Options, room func() bool) (logStore, error) {
+	l, err := raftstore.OpenLog(raftstore.Options{
 		Dir: filepath.Join(o.Dir, logDir), SegmentBytes: o.SegmentBytes,
 		Logger: newRaftLogger(o.Logger), Fatal: o.Fatal, Room: room,
-	}); err != nil {
-		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	// One snapshot is enough: the state itself is the second copy.
-	s.snapshots, err = raftstore.OpenSnapshots(filepath.Join(o.Dir, snapshotDir))
-	return err
+	return l, nil
+}
+
+func openSnapshots(o Options) (raft.SnapshotStore, error) {
+	// One is enough: the state itself is the second copy.
+	s, err := raftstore.OpenSnapshots(filepath.Join(o.Dir, snapshotDir))
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // checkFit refuses files that cannot come from the same life of this peer:

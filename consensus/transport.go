@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -57,6 +58,17 @@ func newStreams(h host.Host) *streams {
 	h.Network().Notify(s.notifiee)
 	h.SetStreamHandler(raftProtocol, s.handle)
 	return s
+}
+
+// newRaftTransport returns raft's transport over a layer of streams.
+func newRaftTransport(layer raft.StreamLayer, logger hclog.Logger) *raft.NetworkTransport {
+	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: layer, MaxPool: 3, Timeout: 5 * time.Second, Logger: logger,
+		// No pipelining. raft's pipeline locks up for good when a follower refuses
+		// an append while two more are on their way: that follower then gets
+		// heartbeats but no entries, and stopping the leader never ends.
+		MaxRPCsInFlight: 1,
+	})
 }
 
 func (s *streams) handle(st network.Stream) {

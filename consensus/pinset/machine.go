@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 )
 
-// Options configure Open. All but CacheBytes are required.
+// Options configure Open. All but FS and CacheBytes are required.
 type Options struct {
+	// FS is where Dir and Scratch are (the operating system's files).
+	FS vfs.FS
 	// Dir holds the state. It is created when absent and must belong to this
 	// Machine alone.
 	Dir string
@@ -51,6 +54,9 @@ var _ raft.BatchingFSM = (*Machine)(nil)
 
 // Open opens or creates the state. Close must be called.
 func Open(o Options) (*Machine, error) {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
 	s, err := openStore(o)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/hashicorp/raft"
@@ -30,13 +29,13 @@ func (m *Machine) Restore(source io.ReadCloser) error {
 
 // restore reports whether it began to change the state.
 func (m *Machine) restore(source io.Reader) (tookIn bool, err error) {
-	if err := os.RemoveAll(m.scratch); err != nil {
+	if err := m.fs.RemoveAll(m.scratch); err != nil {
 		return false, err
 	}
-	if err := os.MkdirAll(m.scratch, 0o700); err != nil {
+	if err := m.fs.MkdirAll(m.scratch, 0o700); err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(m.scratch)) }()
+	defer func() { err = errors.Join(err, m.fs.RemoveAll(m.scratch)) }()
 	if err := m.enter(); err != nil {
 		return false, err
 	}
@@ -64,7 +63,7 @@ func (m *Machine) writeTables(source io.Reader) (files []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t := newTables(m.db, m.scratch)
+	t := newTables(m.Store, m.scratch)
 	for {
 		select {
 		case <-m.closing:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -37,6 +36,7 @@ const (
 // Store holds the state on disk. Any goroutine may read it while the state
 // machine writes; reads after Close fail with ErrClosed.
 type Store struct {
+	fs      vfs.FS
 	dir     string
 	opened  *atomic.Bool // everything that is needed to start was read
 	db      *pebble.DB
@@ -55,16 +55,17 @@ type Store struct {
 // one moment, whichever of its files is lost, and applying an entry does no
 // writing that a full disk could fail.
 func openStore(o Options) (*Store, error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create state directory: %w", err)
 	}
 	// Taken here, because a failed attempt of Pebble's leaves a goroutine behind.
-	lock, err := pebble.LockDirectory(o.Dir, vfs.Default)
+	lock, err := pebble.LockDirectory(o.Dir, o.FS)
 	if err != nil {
 		return nil, fmt.Errorf("lock state in %s: %w", o.Dir, err)
 	}
 	opened := new(atomic.Bool)
 	po := &pebble.Options{
+		FS:                 o.FS,
 		Lock:               lock,
 		DisableWAL:         true,
 		CacheSize:          o.CacheBytes,
@@ -93,7 +94,7 @@ func openStore(o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open state in %s: %w", o.Dir, err), lock.Close())
 	}
-	s := &Store{dir: o.Dir, opened: opened, db: db, lock: lock, closing: make(chan struct{})}
+	s := &Store{fs: o.FS, dir: o.Dir, opened: opened, db: db, lock: lock, closing: make(chan struct{})}
 	if err := s.checkVersion(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -20,7 +19,7 @@ const restoreFileBytes = 64 << 20
 // tables writes sorted records to a series of table files, and checks that
 // together they are a state.
 type tables struct {
-	db    *pebble.DB
+	store *Store
 	dir   string
 	files []string
 
@@ -33,8 +32,8 @@ type tables struct {
 	indexed, expected       indexSum // what the indexes hold and what the pins call for
 }
 
-func newTables(db *pebble.DB, dir string) *tables {
-	return &tables{db: db, dir: dir, indexed: newIndexSum(), expected: newIndexSum()}
+func newTables(s *Store, dir string) *tables {
+	return &tables{store: s, dir: dir, indexed: newIndexSum(), expected: newIndexSum()}
 }
 
 func (t *tables) add(key, value []byte) error {
@@ -107,11 +106,11 @@ func (t *tables) inspect(key, value []byte) error {
 
 func (t *tables) open() error {
 	name := filepath.Join(t.dir, fmt.Sprintf("%06d.sst", len(t.files)))
-	f, err := vfs.Default.Create(name, vfs.WriteCategoryUnspecified)
+	f, err := t.store.fs.Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return fmt.Errorf("create table: %w", err)
 	}
-	t.w = sstable.NewWriter(objstorageprovider.NewFileWritable(f), sstable.WriterOptions{TableFormat: t.db.TableFormat()})
+	t.w = sstable.NewWriter(objstorageprovider.NewFileWritable(f), sstable.WriterOptions{TableFormat: t.store.db.TableFormat()})
 	t.files = append(t.files, name)
 	t.size = 0
 	return nil
