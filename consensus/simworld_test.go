@@ -82,8 +82,8 @@ type simPeer struct {
 
 	mu   sync.Mutex
 	disk *sim.Disk
-	life *life // nil while down
-	term uint64
+	life *life  // nil while down
+	vote uint64 // last seen by the monitor
 }
 
 // life is a peer from its start to its end.
@@ -291,7 +291,19 @@ func (w *world) leader() *simPeer {
 	return best
 }
 
-// monitor watches that indexes and terms never go back, until ctx ends.
+// lastVote returns the latest term in which the peer has voted.
+func (p *simPeer) lastVote() uint64 {
+	p.mu.Lock()
+	disk := p.disk
+	p.mu.Unlock()
+	term, err := disk.Log().GetUint64([]byte("LastVoteTerm"))
+	if err != nil {
+		p.w.fault("peer %s: %w", p.id, err)
+	}
+	return term
+}
+
+// monitor watches that indexes and votes never go back, until ctx ends.
 func (w *world) monitor(ctx context.Context) {
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()
@@ -301,15 +313,18 @@ func (w *world) monitor(ctx context.Context) {
 			if l == nil {
 				continue
 			}
-			applied, term := l.Applied(), l.raft.CurrentTerm()
+			applied, vote := l.Applied(), p.lastVote()
+			if l.crashed.Load() {
+				continue // what it has got to since is on no disk
+			}
 			if applied < l.applied {
 				w.fault("peer %s: applied index went from %d to %d", p.id, l.applied, applied)
 			}
-			// A term is durable before it is used: no crash takes it back.
-			if term < p.term && !l.crashed.Load() {
-				w.fault("peer %s: term went from %d to %d", p.id, p.term, term)
+			// A vote is durable before it is given: no crash takes it back.
+			if vote < p.vote {
+				w.fault("peer %s: the term of its last vote went from %d to %d", p.id, p.vote, vote)
 			}
-			l.applied, p.term = applied, max(term, p.term)
+			l.applied, p.vote = applied, vote
 		}
 		select {
 		case <-t.C:
