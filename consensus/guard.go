@@ -113,12 +113,15 @@ func (g *guard) covers(index, term uint64) bool {
 // not compare anything with what is before entry 1, so that is where the rest is
 // said to follow on: the leader's entries and ours are the same up to there.
 func (g *guard) trim(req *raft.AppendEntriesRequest) {
-	var e raft.Log
-	if req.PrevLogEntry == 0 || g.log.GetLog(req.PrevLogEntry, &e) == nil {
+	if req.PrevLogEntry == 0 {
 		return
 	}
-	if last, err := g.log.LastIndex(); err != nil || req.PrevLogEntry > last {
-		return // raft has nothing beyond its snapshot, and knows what to say
+	if last, err := g.log.LastIndex(); err != nil || req.PrevLogEntry >= last {
+		return // it follows on our log, or raft has nothing there and knows what to say
+	}
+	var e raft.Log
+	if g.log.GetLog(req.PrevLogEntry, &e) == nil {
+		return
 	}
 	snapshot := g.compacted()
 	if req.PrevLogEntry > snapshot {
