@@ -14,6 +14,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/pnet"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+
+	"github.com/underlay/underlay/internal/testkit"
 )
 
 // member is one peer of a test cluster. Its host lives as long as the test, its
@@ -215,16 +217,7 @@ func limit(t testing.TB) context.Context {
 // eventually polls a condition.
 func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("the condition was not met in time")
-		}
-	}
+	testkit.Eventually(t, 30*time.Second, "the condition", ok)
 }
 
 // mustCommit fails the test unless the operations are committed without error.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"testing"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -33,14 +32,7 @@ func fullPin(t testing.TB) api.Pin { return pintest.Full(t) }
 
 func plainPin(n int) api.Pin { return pintest.Plain(n) }
 
-// testLogger shows log lines of a level that matters only when asked to.
-func testLogger(testing.TB) *slog.Logger {
-	level := slog.LevelError + 4
-	if os.Getenv("TEST_LOG") != "" {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-}
+func testLogger(testing.TB) *slog.Logger { return pintest.Logger() }
 
 // dump returns the whole state, byte for byte.
 func dump(t testing.TB, c *Consensus) string {

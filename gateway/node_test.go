@@ -22,6 +22,8 @@ import (
 	"github.com/ipfs/kubo/core/node/libp2p"
 	"github.com/ipfs/kubo/repo"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/internal/testkit"
 )
 
 // newNode opens a real kubo node on a store in memory. An online one listens on loopback and knows nobody.
@@ -150,16 +152,7 @@ func ask(t *testing.T, method, url string, header ...string) reply {
 // eventually polls until ok holds.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never happened: %s", what)
-		}
-	}
+	testkit.Eventually(t, 10*time.Second, what, ok)
 }
 
 func refused(addr net.Addr) bool {

@@ -19,6 +19,8 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	kuboconfig "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/internal/testkit"
 )
 
 // patience bounds what the tests wait for; it is long, so that a loaded machine does not fail them.
@@ -27,16 +29,7 @@ const patience = 20 * time.Second
 // eventually polls until ok holds.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never happened: %s", what)
-		}
-	}
+	testkit.Eventually(t, patience, what, ok)
 }
 
 func testSecret(n byte) []byte { return bytes.Repeat([]byte{n}, secretLen) }

@@ -24,6 +24,7 @@ import (
 
 	kuboconfig "github.com/ipfs/kubo/config"
 
+	"github.com/underlay/underlay/internal/testkit"
 	"github.com/underlay/underlay/peer/ipfs"
 )
 
@@ -269,16 +270,7 @@ func (r reply) decode(t testing.TB, into any) {
 // eventually polls until ok holds.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never happened: %s", what)
-		}
-	}
+	testkit.Eventually(t, patience, what, ok)
 }
 
 // command is the URL of an RPC command with its arguments, and options as pairs of name and value.

@@ -59,14 +59,7 @@ func testMachineFatal(t testing.TB, dir string, fatal func(error)) *Machine {
 	return m
 }
 
-// testLogger shows log lines of a level that matters only when asked to.
-func testLogger(testing.TB) *slog.Logger {
-	level := slog.LevelError + 4
-	if os.Getenv("TEST_LOG") != "" {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-}
+func testLogger(testing.TB) *slog.Logger { return pintest.Logger() }
 
 // dump returns the whole state, byte for byte.
 func dump(t testing.TB, s *Store) map[string]string {

@@ -16,6 +16,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	kuboconfig "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/internal/testkit"
 )
 
 // onLoopback keeps a test's node off every network.
@@ -77,17 +79,8 @@ type tree struct{ root, left, right *merkledag.ProtoNode }
 // makeTree makes a tree that differs from those of other names.
 func makeTree(t testing.TB, name string) tree {
 	t.Helper()
-	tr := tree{
-		root:  merkledag.NodeWithData([]byte(name)),
-		left:  merkledag.NodeWithData([]byte(name + " left")),
-		right: merkledag.NodeWithData([]byte(name + " right")),
-	}
-	for _, leaf := range []*merkledag.ProtoNode{tr.left, tr.right} {
-		if err := tr.root.AddNodeLink(string(leaf.Data()), leaf); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return tr
+	root, left, right := testkit.Tree(t, name)
+	return tree{root, left, right}
 }
 
 func (tr tree) nodes() []ipld.Node { return []ipld.Node{tr.root, tr.left, tr.right} }

@@ -23,6 +23,7 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/testkit"
 	"github.com/underlay/underlay/peer/ipfs"
 )
 
@@ -227,16 +228,7 @@ func (g *rig) serve() {
 // eventually polls until ok holds.
 func (g *rig) eventually(what string, ok func() bool) {
 	g.t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			g.t.Fatalf("never happened: %s", what)
-		}
-	}
+	testkit.Eventually(g.t, patience, what, ok)
 }
 
 func (g *rig) local(pin api.Pin) api.IPFSPinStatus {
@@ -268,17 +260,8 @@ type tree struct{ root, left, right *merkledag.ProtoNode }
 
 func makeTree(t testing.TB, name string) tree {
 	t.Helper()
-	tr := tree{
-		root:  merkledag.NodeWithData([]byte(name)),
-		left:  merkledag.NodeWithData([]byte(name + " left")),
-		right: merkledag.NodeWithData([]byte(name + " right")),
-	}
-	for _, leaf := range []*merkledag.ProtoNode{tr.left, tr.right} {
-		if err := tr.root.AddNodeLink(string(leaf.Data()), leaf); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return tr
+	root, left, right := testkit.Tree(t, name)
+	return tree{root, left, right}
 }
 
 // pin is a pin of the tree on every peer.

@@ -1,8 +1,10 @@
-// Package pintest makes pins for the tests of the packages around it.
+// Package pintest makes pins, and a logger, for the tests of the packages around it.
 package pintest
 
 import (
 	"fmt"
+	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -67,4 +69,13 @@ func Plain(n int) api.Pin {
 	p := api.PinWithOpts(Cid(n), api.PinOptions{ReplicationFactorMin: -1, ReplicationFactorMax: -1})
 	p.Timestamp = time.Unix(1_700_000_000, 0).UTC()
 	return p
+}
+
+// Logger returns a logger that is silent unless TEST_LOG is set.
+func Logger() *slog.Logger {
+	level := slog.LevelError + 4
+	if os.Getenv("TEST_LOG") != "" {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
