@@ -118,7 +118,7 @@ func open(o Options, on medium) (_ *Consensus, err error) {
 func (c *Consensus) startRaft() error {
 	logger := newRaftLogger(c.log)
 	c.streams = newStreams(c.host)
-	transport := newGuard(newRaftTransport(c.streams, logger), c.stores.log, c.stores.snapshots)
+	transport := newGuard(newRaftTransport(c.streams, logger), c.stores.terms, c.stores.log, c.stores.snapshots)
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(c.id.String())
 	conf.Logger = logger
@@ -156,7 +156,7 @@ func newRaft(conf *raft.Config, m *pinset.Machine, s *stores, t raft.Transport) 
 			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
 		}
 	}()
-	return raft.NewRaft(conf, m, s.log, s.log, s.snapshots, t)
+	return raft.NewRaft(conf, m, s.log, s.terms, s.snapshots, t)
 }
 
 // awaitReady closes ready after the first barrier that succeeds as a member.

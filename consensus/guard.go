@@ -12,7 +12,8 @@ import (
 var errNewTerm = errors.New("snapshot of a term that has not begun here")
 
 // guard stands between the network and raft, on the side of the follower, and
-// keeps raft from going back to a snapshot that it is ahead of already.
+// keeps raft from going back, to a snapshot that it is ahead of already or to an
+// earlier term (see terms).
 //
 // When answers of a follower get lost, its leader may take it to be further back
 // than it is. raft's follower refuses what builds on an entry that only its
@@ -22,6 +23,7 @@ var errNewTerm = errors.New("snapshot of a term that has not begun here")
 // relies on is that everything in a snapshot, anybody's, is committed.
 type guard struct {
 	*raft.NetworkTransport
+	terms     *terms
 	log       raft.LogStore
 	snapshots raft.SnapshotStore
 	rpcs      chan raft.RPC
@@ -36,8 +38,8 @@ var (
 	_ raft.WithPreVote = (*guard)(nil)
 )
 
-func newGuard(t *raft.NetworkTransport, log raft.LogStore, snapshots raft.SnapshotStore) *guard {
-	return &guard{NetworkTransport: t, log: log, snapshots: snapshots, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
+func newGuard(t *raft.NetworkTransport, terms *terms, log raft.LogStore, snapshots raft.SnapshotStore) *guard {
+	return &guard{NetworkTransport: t, terms: terms, log: log, snapshots: snapshots, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
 }
 
 // Consumer implements raft.Transport.
@@ -62,14 +64,28 @@ func (g *guard) serve(term func() uint64) {
 			case <-g.stop:
 				return
 			}
-			if g.answer(rpc, term) {
-				continue
+			if !g.answer(rpc, term) {
+				g.pass(rpc)
 			}
-			select {
-			case g.rpcs <- rpc:
-			case <-g.stop:
-				return
-			}
+		}
+	})
+}
+
+// pass hands a call to raft's main loop.
+func (g *guard) pass(rpc raft.RPC) {
+	select {
+	case g.rpcs <- rpc:
+	case <-g.stop:
+	}
+}
+
+// SetHeartbeatHandler implements raft.Transport. Heartbeats that are not of the
+// current term are left to raft's main loop.
+func (g *guard) SetHeartbeatHandler(handle func(raft.RPC)) {
+	g.NetworkTransport.SetHeartbeatHandler(func(rpc raft.RPC) {
+		req, ok := rpc.Command.(*raft.AppendEntriesRequest)
+		if !ok || !g.terms.during(req.Term, func() { handle(rpc) }) {
+			g.pass(rpc)
 		}
 	})
 }

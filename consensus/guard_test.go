@@ -45,6 +45,10 @@ func TestNoPipelining(t *testing.T) {
 func testGuard(t *testing.T) *guard {
 	t.Helper()
 	log, snapshots := raft.NewInmemStore(), raft.NewInmemSnapshotStore()
+	terms, err := newTerms(raft.NewInmemStore())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := uint64(11); i <= 14; i++ {
 		if err := log.StoreLog(&raft.Log{Index: i, Term: 3}); err != nil {
 			t.Fatal(err)
@@ -57,7 +61,7 @@ func testGuard(t *testing.T) *guard {
 	if err := sink.Close(); err != nil {
 		t.Fatal(err)
 	}
-	g := newGuard(testTransport(t), log, snapshots)
+	g := newGuard(testTransport(t), terms, log, snapshots)
 	t.Cleanup(func() {
 		if err := g.Close(); err != nil {
 			t.Error(err)

@@ -16,6 +16,7 @@ import (
 type stores struct {
 	machine   *pinset.Machine
 	log       logStore
+	terms     *terms // in log
 	snapshots raft.SnapshotStore
 	hadState  bool
 }
@@ -61,6 +62,9 @@ func openStores(o Options, on medium, closing <-chan struct{}, room func() bool)
 		return s, err
 	}
 	if s.log, err = on.openLog(o, room); err != nil {
+		return s, err
+	}
+	if s.terms, err = newTerms(s.log); err != nil {
 		return s, err
 	}
 	if s.snapshots, err = on.openSnapshots(o); err != nil {
