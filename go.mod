@@ -9,12 +9,13 @@ require (
 	github.com/gorilla/mux v1.8.1 // routes of the REST API, matched as the stock API matches them
 	github.com/hashicorp/go-hclog v1.6.3 // raft's logger, bridged to slog
 	github.com/hashicorp/raft v1.7.3 // the consensus protocol
+	github.com/hashicorp/raft-autopilot v0.3.0 // promotes new members, removes dead ones
 	github.com/hashicorp/raft-wal v0.4.2 // raft's log on disk, the fastest measured
 	github.com/ipfs-cluster/ipfs-cluster v1.1.6 // the orchestrator, its types, allocator, informers and monitor; the stock ctl for tests
 	github.com/ipfs/boxo v0.40.0 // gateway handler, pinner interface, DAG tools: what kubo is made of
 	github.com/ipfs/go-block-format v0.2.3 // blocks handed to the node
 	github.com/ipfs/go-cid v0.6.1 // CIDs
-	github.com/ipfs/go-datastore v0.9.1 // the orchestrator wants one
+	github.com/ipfs/go-datastore v0.9.1 // where the local pins are kept; the orchestrator wants one
 	github.com/ipfs/go-ipfs-cmds v0.16.1 // errors in kubo's RPC form
 	github.com/ipfs/go-ipld-format v0.6.3 // nodes and their errors
 	github.com/ipfs/go-log/v2 v2.9.2 // quiets the libraries' loggers
@@ -29,13 +30,12 @@ require (
 	github.com/rs/cors v1.11.1 // CORS of the REST API, as the stock API has it
 	github.com/spf13/cobra v1.10.1 // command line with completion
 	github.com/spf13/pflag v1.0.9 // a flag for every setting
+	go.uber.org/fx v1.24.0 // puts our pinner into kubo's node
 	go.uber.org/goleak v1.3.0 // tests find goroutines left behind
 	go.yaml.in/yaml/v3 v3.0.5 // the settings file, with line numbers for faults
 	golang.org/x/sync v0.22.0 // errgroup
 	golang.org/x/sys v0.47.0 // free space of a file system
 )
-
-require github.com/hashicorp/raft-autopilot v0.3.0 // promotes new members, removes dead ones
 
 require (
 	contrib.go.opencensus.io/exporter/jaeger v0.2.1 // indirect
@@ -278,7 +278,6 @@ require (
 	go.opentelemetry.io/otel/trace v1.44.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.9.0 // indirect
 	go.uber.org/dig v1.19.0 // indirect
-	go.uber.org/fx v1.24.0 // indirect
 	go.uber.org/mock v0.6.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.28.0 // indirect

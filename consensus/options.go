@@ -39,7 +39,8 @@ type Options struct {
 	// BatchOps is how many operations go into one log entry (512). A single
 	// Commit call is never split, so one entry may hold more.
 	BatchOps int
-	// InFlight is how many entries this peer proposes at the same time (8).
+	// InFlight is how many entries this peer proposes at the same time (2): more
+	// only make them smaller.
 	InFlight int
 	// QueueOps bounds the operations that wait to be proposed (32,768).
 	QueueOps int
@@ -106,7 +107,7 @@ func (o Options) defaults() Options {
 	setDefault(&o.Stabilization, 10*time.Second)
 	setDefault(&o.SnapshotInterval, 2*time.Minute)
 	setDefault(&o.BatchOps, 512)
-	setDefault(&o.InFlight, 8)
+	setDefault(&o.InFlight, 2)
 	setDefault(&o.QueueOps, 32768)
 	setDefault(&o.SnapshotEntries, 16384)
 	setDefault(&o.TrailingEntries, 8192)

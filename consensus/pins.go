@@ -50,8 +50,8 @@ func SetMemberOp(id peer.ID, record []byte) Op { return pinset.SetMemberOp(id, r
 // is one.
 func DelMemberOp(id peer.ID) Op { return pinset.DelMemberOp(id) }
 
-// Pins is what can be asked of the pinset. State and Local return one, too:
-// ipfs-cluster's interface only lets them say less.
+// Pins is what can be asked of the pinset. State returns one, too: ipfs-cluster's
+// interface only lets it say less.
 type Pins interface {
 	state.ReadOnly
 	// GetRevision is Get with the revision of the pin, for Op.IfRevision. The
@@ -65,9 +65,9 @@ type Pins interface {
 
 var _ Pins = (*pinset.Store)(nil)
 
-// Local returns this peer's applied state, which is a Pins. It may lag behind
-// the cluster; reads after Close fail with ErrClosed.
-func (c *Consensus) Local() state.ReadOnly { return c.machine.Store }
+// Local returns this peer's applied state. It may lag behind the cluster; reads
+// after Close fail with ErrClosed.
+func (c *Consensus) Local() Pins { return c.machine.Store }
 
 // State returns the pinset for linearizable reads: it is Local after a Barrier.
 func (c *Consensus) State(ctx context.Context) (state.ReadOnly, error) {

@@ -30,39 +30,48 @@ type pinned struct {
 // time are settled here, once, and stand in the log entry. The entry takes effect only if the pin is still the one that
 // the decision was based on; otherwise the decision is made anew, so that of concurrent changes none is lost unseen.
 func (p *Peer) commitPin(ctx context.Context, c api.Cid, decide func(old api.Pin) (api.Pin, error)) (pinned, error) {
+	// What this peer has applied will do most of the time, and asks nobody.
+	pins, current := p.consensus.Local(), false
 	for {
-		old, revision, err := p.pinNow(ctx, c)
-		if err != nil && !errors.Is(err, state.ErrNotFound) {
+		pin, revision, err := p.decide(ctx, pins, c, decide)
+		switch {
+		case err == nil:
+			done, err := p.commit(ctx, consensus.PinOp(pin).IfRevision(revision))
+			if err == nil {
+				return pinned{pin, done.Index}, nil
+			}
+			if !errors.Is(err, consensus.ErrConflict) {
+				return pinned{}, fmt.Errorf("commit pin of %s: %w", c, err)
+			}
+		case current: // it is not for an old state that it was refused
 			return pinned{}, err
 		}
-		pin, err := decide(old)
-		if err == nil {
-			pin, err = p.complete(ctx, pin, old)
-		}
-		if err != nil {
+		if pins, err = p.consensus.Pins(ctx); err != nil {
 			return pinned{}, err
 		}
-		done, err := p.commit(ctx, consensus.PinOp(pin).IfRevision(revision))
-		if errors.Is(err, consensus.ErrConflict) {
-			continue
-		}
-		if err != nil {
-			return pinned{}, fmt.Errorf("commit pin of %s: %w", c, err)
-		}
-		return pinned{pin, done.Index}, nil
+		current = true
 	}
+}
+
+// decide makes the pin that is to replace the one in pins, whose revision it returns.
+func (p *Peer) decide(ctx context.Context, pins consensus.Pins, c api.Cid, decide func(old api.Pin) (api.Pin, error)) (api.Pin, uint64, error) {
+	old, revision, err := pins.GetRevision(ctx, c)
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		return api.Pin{}, 0, err
+	}
+	pin, err := decide(old)
+	if err == nil {
+		pin, err = p.complete(ctx, pin, old)
+	}
+	return pin, revision, err
 }
 
 // pinNow reads a pin and its revision with everything that was acknowledged before. The error is state.ErrNotFound, with
 // revision 0, when there is none.
 func (p *Peer) pinNow(ctx context.Context, c api.Cid) (api.Pin, uint64, error) {
-	st, err := p.consensus.State(ctx)
+	pins, err := p.consensus.Pins(ctx)
 	if err != nil {
 		return api.Pin{}, 0, err
-	}
-	pins, ok := st.(consensus.Pins)
-	if !ok {
-		return api.Pin{}, 0, fmt.Errorf("read pin of %s: the state has no revisions", c)
 	}
 	return pins.GetRevision(ctx, c)
 }

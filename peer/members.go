@@ -177,7 +177,7 @@ func (m *mesh) meetMember(ctx context.Context, other member) acquaintance {
 	}
 	if a.hello, a.err = m.greet(ctx, other.ID); a.err == nil {
 		a.greeted = time.Now()
-		m.joinNodes(ctx, a.hello)
+		m.join(ctx, a.hello)
 	}
 	return a
 }

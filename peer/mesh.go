@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ipfs/kubo/core"
 	rpc "github.com/libp2p/go-libp2p-gorpc"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -33,7 +32,8 @@ const (
 // greeting them, and so decides when a new cluster can begin.
 type mesh struct {
 	host   host.Host
-	node   *core.IpfsNode
+	links  *links
+	self   func(context.Context) Hello
 	client *rpc.Client
 	key    crypto.PrivKey
 	secret []byte
@@ -88,8 +88,9 @@ func (m *mesh) keep(ctx context.Context, addr string) {
 	}
 }
 
+// connected tells whether this peer and its node are connected to the other and to its node.
 func (m *mesh) connected(a acquaintance) bool {
-	return a.err == nil && a.id != "" && m.host.Network().Connectedness(a.id) == network.Connected
+	return a.err == nil && a.id != "" && m.host.Network().Connectedness(a.id) == network.Connected && m.links.joined(a.hello)
 }
 
 // meet makes sure that the peer at addr is known, connected and greeted.
@@ -112,7 +113,7 @@ func (m *mesh) meet(ctx context.Context, addr string, a acquaintance) (acquainta
 		return a, err
 	}
 	a.hello = hello
-	m.joinNodes(ctx, hello)
+	m.join(ctx, hello)
 	return a, nil
 }
 
@@ -140,28 +141,16 @@ func (m *mesh) greet(ctx context.Context, id peer.ID) (Hello, error) {
 	ctx, cancel := context.WithTimeout(ctx, greetTimeout)
 	defer cancel()
 	var hello Hello
-	if err := m.client.CallContext(ctx, id, "Peer", "Hello", struct{}{}, &hello); err != nil {
+	if err := m.client.CallContext(ctx, id, "Peer", "Hello", m.self(ctx), &hello); err != nil {
 		return hello, fmt.Errorf("greet peer %s: %w", id, err)
 	}
 	return hello, nil
 }
 
-// joinNodes peers the embedded nodes for good, and dials at once: kubo's peering alone waits several seconds.
-func (m *mesh) joinNodes(ctx context.Context, hello Hello) {
-	info := peer.AddrInfo{ID: hello.Node}
-	for _, a := range hello.NodeAddrs {
-		if addr, _ := peer.SplitAddr(a.Value()); addr != nil {
-			info.Addrs = append(info.Addrs, addr)
-		}
-	}
-	m.node.Peering.AddPeer(info)
-	if m.node.PeerHost.Network().Connectedness(info.ID) == network.Connected {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, greetTimeout)
-	defer cancel()
-	if err := m.node.PeerHost.Connect(ctx, info); err != nil {
-		m.logger.Debug("cannot connect to the other peer's IPFS node yet", "node", info.ID, "error", err)
+// join connects the nodes. Without that this peer is still a member, so a failure only means that it is tried again.
+func (m *mesh) join(ctx context.Context, other Hello) {
+	if err := m.links.join(ctx, other); err != nil {
+		m.logger.Debug("cannot join the other peer's IPFS node yet", "error", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,8 +55,9 @@ type Options struct {
 
 // Peer is one running cluster peer. Its methods may be called from any goroutine.
 type Peer struct {
-	opts   Options
-	logger *slog.Logger
+	opts    Options
+	logger  *slog.Logger
+	process string // differs from start to start
 
 	dir        *dataDir
 	identity   *clusterconfig.Identity
@@ -71,6 +73,7 @@ type Peer struct {
 	clusterAPI *clientHolder
 	monitor    Monitor
 	cluster    *ipfscluster.Cluster
+	links      *links
 	mesh       *mesh
 
 	waitingMu sync.Mutex
@@ -90,7 +93,7 @@ type closer struct {
 // Open starts a peer on its data directory. It holds the directory's lock, listens for other peers and serves what it
 // has; Serve makes it take part. ctx only carries values: cancelling it does not stop the peer, Close does.
 func Open(ctx context.Context, o Options) (_ *Peer, err error) {
-	p := &Peer{opts: o, logger: o.Logger}
+	p := &Peer{opts: o, logger: o.Logger, process: rand.Text()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -135,7 +138,10 @@ func (p *Peer) openNode(ctx context.Context) (err error) {
 		return err
 	}
 	p.onClose("IPFS node", func() error { return ipfs.Close(p.node) })
-	p.pins = ipfs.NewPins(p.node)
+	if p.pins, err = ipfs.NewPins(p.node); err != nil {
+		return err
+	}
+	p.links = newLinks(p.node)
 	p.connector = ipfs.NewConnector(p.node, p.pins, p.dir.ipfs())
 	return nil
 }
@@ -161,7 +167,8 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		ID: p.ID(), Name: p.opts.Name, Node: p.node, Pins: p.pins, Feed: p.consensus,
 		Workers: p.opts.PinWorkers, Logger: p.logger,
 	})
-	p.service = newPeerService(p.hello, p.reconciler.Await, p.admit)
+	p.pins.CollectOnlyIf(p.reconciler.Checked)
+	p.service = newPeerService(p.greeted, p.reconciler.Await, p.admit)
 	p.client, err = p.service.register(p.host)
 	if err != nil {
 		return err
@@ -176,7 +183,7 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 
 func (p *Peer) openMesh(context.Context) error {
 	p.mesh = &mesh{
-		host: p.host, node: p.node, client: p.client, key: p.identity.PrivateKey, secret: p.opts.Secret,
+		host: p.host, links: p.links, self: p.hello, client: p.client, key: p.identity.PrivateKey, secret: p.opts.Secret,
 		addrs: p.opts.Peers, book: p.addressBook, logger: p.logger, peers: make(map[string]acquaintance),
 	}
 	return nil
@@ -247,10 +254,18 @@ func (p *Peer) Ready() error {
 	return nil
 }
 
+// greeted answers a greeting.
+func (p *Peer) greeted(ctx context.Context, other Hello) (Hello, error) {
+	if err := p.links.meet(other); err != nil {
+		return Hello{}, err
+	}
+	return p.hello(ctx), nil
+}
+
 func (p *Peer) hello(ctx context.Context) Hello {
 	members, _ := p.consensus.Peers(ctx) // none yet: nothing to tell
 	return Hello{
-		Name: p.opts.Name, Version: p.opts.Version, Node: p.node.Identity, NodeAddrs: ipfs.Addrs(p.node),
+		Name: p.opts.Name, Version: p.opts.Version, Process: p.process, Node: p.node.Identity, NodeAddrs: ipfs.Addrs(p.node),
 		HasState: p.consensus.HasState(), HasLeader: p.consensus.Status().Leader != "", Members: members,
 	}
 }

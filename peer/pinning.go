@@ -30,10 +30,14 @@ func (p *Peer) State(ctx context.Context) (state.ReadOnly, error) {
 // must not hold it while it waits. When the commit fails or is cancelled, the local pin is taken back.
 func (p *Peer) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string, fetch bool) (await func(context.Context) error, err error) {
 	wanted := api.PinWithOpts(api.NewCid(c), api.PinOptions{Mode: mode})
-	if old, _, err := p.pinNow(ctx, wanted.Cid); err != nil && !errors.Is(err, state.ErrNotFound) {
-		return nil, err
-	} else if err := checkMode(wanted, old); err != nil { // before the local pin is touched
-		return nil, err
+	if mode != api.PinModeRecursive {
+		old, _, err := p.pinNow(ctx, wanted.Cid)
+		if err != nil && !errors.Is(err, state.ErrNotFound) {
+			return nil, err
+		}
+		if err := checkMode(wanted, old); err != nil { // before the local pin is touched
+			return nil, err
+		}
 	}
 	if fetch {
 		if err := p.fetchMissing(ctx, wanted); err != nil {

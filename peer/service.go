@@ -24,6 +24,7 @@ var ErrClosed = errors.New("the peer is closing")
 type Hello struct {
 	Name      string
 	Version   string
+	Process   string          // differs from start to start
 	Node      peer.ID         // identity of the embedded node
 	NodeAddrs []api.Multiaddr // where that node listens
 	HasState  bool            // it belongs, or once belonged, to a cluster
@@ -46,7 +47,7 @@ type JoinReply struct {
 
 // PeerService is what a peer answers to the others. Exported only because the RPC library wants it so.
 type PeerService struct {
-	hello func(context.Context) Hello
+	hello func(context.Context, Hello) (Hello, error)
 	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)
 	join  func(context.Context, peer.ID, JoinRequest) (JoinReply, error)
 
@@ -58,7 +59,7 @@ type PeerService struct {
 }
 
 // newPeerService makes the service from what it answers; close must be called.
-func newPeerService(hello func(context.Context) Hello,
+func newPeerService(hello func(context.Context, Hello) (Hello, error),
 	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error),
 	join func(context.Context, peer.ID, JoinRequest) (JoinReply, error),
 ) *PeerService {
@@ -67,9 +68,9 @@ func newPeerService(hello func(context.Context) Hello,
 	return s
 }
 
-// Hello describes this peer.
-func (s *PeerService) Hello(ctx context.Context, _ struct{}, out *Hello) error {
-	return s.run(ctx, func(ctx context.Context) error { *out = s.hello(ctx); return nil })
+// Hello answers a greeting with this peer's own.
+func (s *PeerService) Hello(ctx context.Context, in Hello, out *Hello) error {
+	return s.run(ctx, func(ctx context.Context) (err error) { *out, err = s.hello(ctx, in); return err })
 }
 
 // Await waits as the request asks.

@@ -16,7 +16,9 @@ func waitingService(members ...peer.ID) (s *PeerService, running <-chan struct{}
 	someID := peer.ID("\x00\x04node") // short, but of the right form
 	began := make(chan struct{}, 8)
 	return newPeerService(
-		func(context.Context) Hello { return Hello{Name: "one", Node: someID, Members: members, HasState: true} },
+		func(context.Context, Hello) (Hello, error) {
+			return Hello{Name: "one", Node: someID, Members: members, HasState: true}, nil
+		},
 		func(ctx context.Context, _ reconcile.AwaitRequest) (reconcile.AwaitReply, error) {
 			began <- struct{}{}
 			<-ctx.Done()
@@ -27,13 +29,13 @@ func waitingService(members ...peer.ID) (s *PeerService, running <-chan struct{}
 func TestServiceRefusesCallsOnceClosed(t *testing.T) {
 	s, _ := waitingService()
 	var hello Hello
-	if err := s.Hello(t.Context(), struct{}{}, &hello); err != nil || hello.Name != "one" {
+	if err := s.Hello(t.Context(), Hello{}, &hello); err != nil || hello.Name != "one" {
 		t.Errorf("before: %+v, %v", hello, err)
 	}
 	s.close()
 	s.close() // as often as one likes
 	hello = Hello{}
-	if err := s.Hello(t.Context(), struct{}{}, &hello); !errors.Is(err, ErrClosed) || hello.Name != "" {
+	if err := s.Hello(t.Context(), Hello{}, &hello); !errors.Is(err, ErrClosed) || hello.Name != "" {
 		t.Errorf("after: %+v, %v", hello, err)
 	}
 	if err := s.Await(t.Context(), reconcile.AwaitRequest{}, new(reconcile.AwaitReply)); !errors.Is(err, ErrClosed) {
@@ -101,7 +103,8 @@ func TestServiceAnswersOverTheNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &mesh{host: caller, client: client, logger: testLogger(), peers: make(map[string]acquaintance)}
+	self := func(context.Context) Hello { return Hello{Node: "\x00\x04self"} }
+	m := &mesh{host: caller, client: client, self: self, logger: testLogger(), peers: make(map[string]acquaintance)}
 	if err := m.connect(t.Context(), addr, server.ID()); err != nil {
 		t.Fatal(err)
 	}

@@ -176,7 +176,7 @@ func newNode(t testing.TB) (node *core.IpfsNode, dir string) {
 		t.Fatalf("open node: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := node.Close(); err != nil {
+		if err := ipfs.Close(node); err != nil {
 			t.Errorf("close node: %v", err)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/pinview"
 )
 
 // Pinset is what the pinner needs of the peer. Pin and Update are called with the node's pin lock held; the function
@@ -30,15 +31,22 @@ type Pinset interface {
 // clusterPinner is kubo's pinner with the replicated pinset behind it. Error texts are those of boxo's dspinner, which
 // clients of kubo know.
 type clusterPinner struct {
+	pinview.View
 	pinset Pinset
-	dag    ipld.DAGService
+}
+
+func newClusterPinner(pinset Pinset, dag ipld.DAGService) *clusterPinner {
+	return &clusterPinner{pinset: pinset, View: pinview.View{DAG: dag, Open: func(ctx context.Context) (pinview.Pins, error) {
+		st, err := pinset.State(ctx)
+		return statePins{st}, noteFailure(ctx, err)
+	}}}
 }
 
 var _ pin.Pinner = (*clusterPinner)(nil)
 
 // Pin stores the node and pins it, with everything below it if recursive is set.
 func (p *clusterPinner) Pin(ctx context.Context, node ipld.Node, recursive bool, name string) error {
-	if err := p.dag.Add(ctx, node); err != nil {
+	if err := p.DAG.Add(ctx, node); err != nil {
 		return err
 	}
 	mode := pin.Direct
@@ -133,37 +141,12 @@ func (p *clusterPinner) checkUpdate(ctx context.Context, from, to cid.Cid) (same
 
 // lookup tells how the pinset pins c itself.
 func (p *clusterPinner) lookup(ctx context.Context, c cid.Cid) (pin.Mode, error) {
-	st, err := p.state(ctx)
+	pins, err := p.Open(ctx)
 	if err != nil {
 		return pin.NotPinned, err
 	}
-	found, err := get(ctx, st, c)
+	found, err := pins.Get(ctx, c)
 	return found.Mode, err
-}
-
-func (p *clusterPinner) state(ctx context.Context) (state.ReadOnly, error) {
-	st, err := p.pinset.State(ctx)
-	return st, noteFailure(ctx, err)
-}
-
-// get reads the pin of c itself; its mode is NotPinned when there is none.
-func get(ctx context.Context, st state.ReadOnly, c cid.Cid) (pin.Pinned, error) {
-	found, err := st.Get(ctx, api.NewCid(c))
-	if errors.Is(err, state.ErrNotFound) {
-		return pin.Pinned{Key: c, Mode: pin.NotPinned}, nil
-	}
-	if err != nil {
-		return pin.Pinned{Key: c, Mode: pin.NotPinned}, fmt.Errorf("read pin of %s: %w", c, err)
-	}
-	return toPinned(found), nil
-}
-
-func toPinned(p api.Pin) pin.Pinned {
-	mode := pin.Recursive
-	if p.MaxDepth == 0 {
-		mode = pin.Direct
-	}
-	return pin.Pinned{Key: p.Cid.Cid, Mode: mode, Name: p.Name}
 }
 
 // Flush has nothing to do: a commit is on a majority of disks before it returns.

@@ -36,7 +36,7 @@ func newPair(t testing.TB) *pair {
 	}
 	t.Cleanup(func() { boxo.Close() })
 	pinset := newMapPinset(dag)
-	return &pair{t: t, dag: dag, pinset: pinset, cluster: &clusterPinner{pinset: pinset, dag: dag}, boxo: boxo}
+	return &pair{t: t, dag: dag, pinset: pinset, cluster: newClusterPinner(pinset, dag), boxo: boxo}
 }
 
 // add stores nodes and asks about them from now on.

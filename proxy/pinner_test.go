@@ -283,7 +283,7 @@ func TestUnpinThatSomebodyElseWon(t *testing.T) {
 	one := branch(t, "one")
 	p.add(one)
 	p.both("pin", pinMode(one, pin.Recursive, ""))
-	raced := &clusterPinner{pinset: racedPinset{p.pinset}, dag: p.dag}
+	raced := newClusterPinner(racedPinset{p.pinset}, p.dag)
 	if err := raced.Unpin(t.Context(), one.Cid(), true); !errors.Is(err, pin.ErrNotPinned) {
 		t.Errorf("error is %v", err)
 	}

@@ -17,7 +17,7 @@ import (
 // pins; every other one acts on this peer's node. repo is the node's repository directory.
 func NewRPC(node *core.IpfsNode, pins Pinset, repo string, l net.Listener) (http.Handler, error) {
 	apiNode := *node // shares everything with the node but what must be cluster-wide
-	apiNode.Pinning = &clusterPinner{pinset: pins, dag: node.DAG}
+	apiNode.Pinning = newClusterPinner(pins, node.DAG)
 	cluster, err := kuboHandler(&apiNode, repo, l)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)

@@ -22,7 +22,7 @@ func newConnector(t testing.TB) (*Connector, *core.IpfsNode) {
 	t.Helper()
 	dir := t.TempDir() + "/ipfs"
 	node := openNode(t, dir)
-	return NewConnector(node, NewPins(node), dir), node
+	return NewConnector(node, newPins(t, node), dir), node
 }
 
 func TestResolve(t *testing.T) {
@@ -184,7 +184,11 @@ func TestConnectorPins(t *testing.T) {
 		{[]string{"indirect"}, nil},
 		{nil, nil},
 	} {
-		if got := listConnector(t, conn, r.types); !slices.Equal(got, r.want) {
+		got := listConnector(t, conn, r.types)
+		for _, list := range [][]cid.Cid{got, r.want} {
+			slices.SortFunc(list, func(a, b cid.Cid) int { return strings.Compare(a.KeyString(), b.KeyString()) })
+		}
+		if !slices.Equal(got, r.want) {
 			t.Errorf("pins of type %v: %v, want %v", r.types, got, r.want)
 		}
 	}

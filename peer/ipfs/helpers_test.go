@@ -49,9 +49,18 @@ func newNode(t testing.TB) *core.IpfsNode {
 	return openNode(t, t.TempDir()+"/ipfs")
 }
 
+func newPins(t testing.TB, node *core.IpfsNode) *Pins {
+	t.Helper()
+	pins, err := NewPins(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pins
+}
+
 func closeNode(t testing.TB, node *core.IpfsNode) {
 	t.Helper()
-	if err := node.Close(); err != nil {
+	if err := Close(node); err != nil {
 		t.Errorf("close node: %v", err)
 	}
 }

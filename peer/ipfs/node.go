@@ -9,6 +9,8 @@ import (
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/node/libp2p"
 	"github.com/ipfs/kubo/repo"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 
 	kuboconfig "github.com/ipfs/kubo/config"
 )
@@ -73,7 +75,29 @@ func startNode(ctx context.Context, r repo.Repo, closeTimeout time.Duration) (*c
 		return nil, fmt.Errorf("start IPFS node: %w", err)
 	}
 	node.IsDaemon = true
+	dropEarlyConnections(node)
 	return node, nil
+}
+
+// dropEarlyConnections closes the connections that others have made while the node was starting. It listens before all
+// of its parts are there, and bitswap never learns of a peer that was connected before it: the node would fetch nothing
+// from that peer until the connection ends.
+func dropEarlyConnections(node *core.IpfsNode) {
+	for _, conn := range node.PeerHost.Network().Conns() {
+		_ = conn.Close() // it is gone in any case
+	}
+}
+
+// Join peers the node with another for good, and connects them at once, where kubo's peering alone waits for seconds.
+func Join(ctx context.Context, node *core.IpfsNode, other peer.AddrInfo) error {
+	node.Peering.AddPeer(other)
+	if s, ok := node.PeerHost.Network().(*swarm.Swarm); ok {
+		s.Backoff().Clear(other.ID) // what failed before the other was there says nothing
+	}
+	if err := node.PeerHost.Connect(ctx, other); err != nil {
+		return fmt.Errorf("connect to node %s: %w", other.ID, err)
+	}
+	return nil
 }
 
 // routingOption maps kubo's Routing.Type as kubo's daemon command does; see docs/config.md of kubo.

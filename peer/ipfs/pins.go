@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/boxo/blockservice"
+	"github.com/ipfs/boxo/exchange/offline"
 	"github.com/ipfs/boxo/ipld/merkledag"
-	pinner "github.com/ipfs/boxo/pinning/pinner"
+	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
 	"github.com/ipfs/kubo/core"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
@@ -36,23 +39,28 @@ func GiveUpWhenStalled(idle time.Duration) error {
 //
 // Lock order: the node's pin lock first, then a CID's lock.
 type Pins struct {
-	node  *core.IpfsNode
-	seed  maphash.Seed
-	locks [256]sync.Mutex
-
-	synced groupSync
+	node   *core.IpfsNode
+	local  ipld.DAGService // what is here, without asking anybody
+	pinner *localPinner
+	seed   maphash.Seed
+	locks  [256]sync.Mutex
 }
 
-// NewPins wraps the node's own pinner, which from then on syncs only when told to: all that is pinned and unpinned at the
-// same time shares one sync.
-func NewPins(node *core.IpfsNode) *Pins {
-	p := &Pins{node: node, seed: maphash.MakeSeed()}
-	p.synced.sync = func() error { return node.Pinning.Flush(context.Background()) }
-	if auto, ok := node.Pinning.(interface{ SetAutosync(bool) bool }); ok {
-		auto.SetAutosync(false)
+// NewPins gives access to the local pins of a node that Open has made.
+func NewPins(node *core.IpfsNode) (*Pins, error) {
+	local, ok := node.Pinning.(*localPinner)
+	if !ok {
+		return nil, fmt.Errorf("the node's pins are kept by a %T, which does not follow the pinset", node.Pinning)
 	}
-	return p
+	return &Pins{
+		node: node, pinner: local, seed: maphash.MakeSeed(),
+		local: merkledag.NewDAGService(blockservice.New(node.Blockstore, offline.Exchange(node.Blockstore))),
+	}, nil
 }
+
+// CollectOnlyIf makes every later garbage collection of the node end with may's error, if it returns one, before it
+// removes anything.
+func (p *Pins) CollectOnlyIf(may func() error) { p.pinner.mayCollect.Store(&may) }
 
 // Lock excludes everybody else who decides about this CID's local pin, and returns the unlock.
 func (p *Pins) Lock(c cid.Cid) (unlock func()) {
@@ -63,25 +71,28 @@ func (p *Pins) Lock(c cid.Cid) (unlock func()) {
 
 // Status tells how the node pins c itself: recursively, directly or not; indirect pins do not count.
 func (p *Pins) Status(ctx context.Context, c cid.Cid) (api.IPFSPinStatus, error) {
-	for mode, status := range map[pinner.Mode]api.IPFSPinStatus{
-		pinner.Recursive: api.IPFSPinStatusRecursive,
-		pinner.Direct:    api.IPFSPinStatusDirect,
-	} {
-		_, is, err := p.node.Pinning.IsPinnedWithType(ctx, c, mode)
-		if err != nil {
-			return api.IPFSPinStatusError, fmt.Errorf("look up local pin of %s: %w", c, err)
-		}
-		if is {
-			return status, nil
-		}
+	found, err := p.pinner.table.Get(ctx, c)
+	if err != nil {
+		return api.IPFSPinStatusError, err
 	}
-	return api.IPFSPinStatusUnpinned, nil
+	return statusOf(found.Mode), nil
+}
+
+func statusOf(mode pin.Mode) api.IPFSPinStatus {
+	switch mode {
+	case pin.Recursive:
+		return api.IPFSPinStatusRecursive
+	case pin.Direct:
+		return api.IPFSPinStatusDirect
+	default:
+		return api.IPFSPinStatusUnpinned
+	}
 }
 
 // Has tells whether the node pins what the pin asks for.
-func (p *Pins) Has(ctx context.Context, pin api.Pin) (bool, error) {
-	status, err := p.Status(ctx, pin.Cid.Cid)
-	return err == nil && status == wantedStatus(pin), err
+func (p *Pins) Has(ctx context.Context, wanted api.Pin) (bool, error) {
+	status, err := p.Status(ctx, wanted.Cid.Cid)
+	return err == nil && status == wantedStatus(wanted), err
 }
 
 func wantedStatus(pin api.Pin) api.IPFSPinStatus {
@@ -89,6 +100,18 @@ func wantedStatus(pin api.Pin) api.IPFSPinStatus {
 		return api.IPFSPinStatusDirect
 	}
 	return api.IPFSPinStatusRecursive
+}
+
+// Whole tells, by a look at one block, that all blocks of the pin are here. If it is false, they may be all the same.
+func (p *Pins) Whole(ctx context.Context, wanted api.Pin) (bool, error) {
+	root, err := p.local.Get(ctx, wanted.Cid.Cid)
+	if ipld.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read block %s: %w", wanted.Cid, err)
+	}
+	return wanted.MaxDepth == 0 || len(root.Links()) == 0, nil
 }
 
 // Fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. Once a second watch is told
@@ -152,65 +175,22 @@ func (p *Pins) dialOrigins(ctx context.Context, origins []api.Multiaddr) {
 }
 
 // Pin pins blocks that are already here. The caller holds the pin lock and the CID's lock.
-func (p *Pins) Pin(ctx context.Context, pin api.Pin) error {
-	status, err := p.Status(ctx, pin.Cid.Cid)
-	if err != nil {
+func (p *Pins) Pin(ctx context.Context, wanted api.Pin) error {
+	held, err := p.Has(ctx, wanted)
+	if held || err != nil {
 		return err
 	}
-	mode := pinner.Recursive
-	switch wanted := wantedStatus(pin); {
-	case status == wanted:
-		return nil
-	case wanted == api.IPFSPinStatusDirect:
-		mode = pinner.Direct
-		if status == api.IPFSPinStatusRecursive { // kubo's pinner refuses to turn one into the other
-			if err := p.Unpin(ctx, pin.Cid.Cid); err != nil {
-				return err
-			}
-		}
+	mode := pin.Recursive
+	if wantedStatus(wanted) == api.IPFSPinStatusDirect {
+		mode = pin.Direct
 	}
-	if err := p.node.Pinning.PinWithMode(ctx, pin.Cid.Cid, mode, ""); err != nil {
-		return fmt.Errorf("pin %s on the local node: %w", pin.Cid, err)
-	}
-	return p.flush()
+	return p.pinner.table.put(ctx, wanted.Cid.Cid, mode)
 }
 
 // Unpin removes the local pin if there is one. The caller holds the pin lock and the CID's lock.
-func (p *Pins) Unpin(ctx context.Context, c cid.Cid) error {
-	err := p.node.Pinning.Unpin(ctx, c, true)
-	if errors.Is(err, pinner.ErrNotPinned) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("unpin %s on the local node: %w", c, err)
-	}
-	return p.flush()
-}
-
-func (p *Pins) flush() error {
-	if err := p.synced.wait(); err != nil {
-		return fmt.Errorf("sync local pins: %w", err)
-	}
-	return nil
-}
+func (p *Pins) Unpin(ctx context.Context, c cid.Cid) error { return p.pinner.table.remove(ctx, c) }
 
 // Each calls f for every recursive and direct local pin until f fails.
 func (p *Pins) Each(ctx context.Context, f func(cid.Cid, api.IPFSPinStatus) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the listing when f fails
-	list := func(pins <-chan pinner.StreamedPin, status api.IPFSPinStatus) error {
-		for pin := range pins {
-			if pin.Err != nil {
-				return fmt.Errorf("list local pins: %w", pin.Err)
-			}
-			if err := f(pin.Pin.Key, status); err != nil {
-				return err
-			}
-		}
-		return ctx.Err()
-	}
-	if err := list(p.node.Pinning.RecursiveKeys(ctx, false), api.IPFSPinStatusRecursive); err != nil {
-		return err
-	}
-	return list(p.node.Pinning.DirectKeys(ctx, false), api.IPFSPinStatusDirect)
+	return p.pinner.table.Each(ctx, func(found pin.Pinned) error { return f(found.Key, statusOf(found.Mode)) })
 }

@@ -17,7 +17,7 @@ import (
 
 func TestPinChangesMode(t *testing.T) {
 	node := newNode(t)
-	pins := NewPins(node)
+	pins := newPins(t, node)
 	tr := addTree(t, node, "modes")
 	direct, recursive := pinOf(tr.root, api.PinModeDirect), pinOf(tr.root, api.PinModeRecursive)
 	for _, step := range []struct {
@@ -53,7 +53,7 @@ func TestPinChangesMode(t *testing.T) {
 
 func TestIndirectPinIsNotAPin(t *testing.T) {
 	node := newNode(t)
-	pins := NewPins(node)
+	pins := newPins(t, node)
 	tr := addTree(t, node, "indirect")
 	if err := pins.Pin(t.Context(), pinOf(tr.root, api.PinModeRecursive)); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestIndirectPinIsNotAPin(t *testing.T) {
 
 func TestEachListsEveryPinOnce(t *testing.T) {
 	node := newNode(t)
-	pins := NewPins(node)
+	pins := newPins(t, node)
 	want := make(map[cid.Cid]api.IPFSPinStatus)
 	for i, name := range []string{"a", "b", "c", "d"} {
 		tr := addTree(t, node, name)
@@ -102,7 +102,7 @@ func TestEachListsEveryPinOnce(t *testing.T) {
 func TestFetchFromAnotherNode(t *testing.T) {
 	source, target := newNode(t), newNode(t)
 	connect(t, target, source)
-	pins := NewPins(target)
+	pins := newPins(t, target)
 	ctx := within(t, 20*time.Second)
 
 	tr := addTree(t, source, "fetched whole")
@@ -137,7 +137,7 @@ func TestFetchDialsOrigins(t *testing.T) {
 	if len(pin.Origins) == 0 {
 		t.Fatal("the source has no addresses")
 	}
-	if err := NewPins(target).Fetch(within(t, 20*time.Second), pin, new(merkledag.ProgressTracker), GiveUpWhenStalled); err != nil {
+	if err := newPins(t, target).Fetch(within(t, 20*time.Second), pin, new(merkledag.ProgressTracker), GiveUpWhenStalled); err != nil {
 		t.Fatal(err)
 	}
 	if got := stored(t, target, tr.left.Cid()); !got[0] {
@@ -146,7 +146,7 @@ func TestFetchDialsOrigins(t *testing.T) {
 }
 
 func TestFetchEndsWithItsContext(t *testing.T) {
-	pins := NewPins(newNode(t))
+	pins := newPins(t, newNode(t))
 	tr := makeTree(t, "nowhere")
 	for _, mode := range []api.PinMode{api.PinModeRecursive, api.PinModeDirect} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -5,10 +5,11 @@ import (
 	"sync"
 
 	logging "github.com/ipfs/go-log/v2"
+	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/plugin/loader"
 )
 
-// loadPlugins registers kubo's datastores and codecs, which is to be done once in a process however many nodes it runs,
+// loadPlugins registers kubo's datastores and codecs, and our pinner in place of kubo's, which is to be done once in a process however many nodes it runs,
 // and keeps the libraries' loggers to errors.
 var loadPlugins = sync.OnceValue(func() error {
 	logging.SetAllLoggers(logging.LevelError)
@@ -28,5 +29,6 @@ var loadPlugins = sync.OnceValue(func() error {
 	if err := plugins.Inject(); err != nil {
 		return fmt.Errorf("register kubo's plugins: %w", err)
 	}
+	core.RegisterFXOptionFunc(replacePinner)
 	return nil
 })

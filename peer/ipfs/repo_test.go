@@ -18,7 +18,7 @@ func TestOpenAgainKeepsIdentityAndBlocks(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ipfs")
 	first := openNode(t, dir)
 	tr := addTree(t, first, "kept")
-	pins := NewPins(first)
+	pins := newPins(t, first)
 	if err := pins.Pin(t.Context(), pinOf(tr.root, 0)); err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestOpenAgainKeepsIdentityAndBlocks(t *testing.T) {
 	if got := stored(t, second, tr.root.Cid(), tr.left.Cid(), tr.right.Cid()); !got[0] || !got[1] || !got[2] {
 		t.Errorf("blocks after reopening: %v", got)
 	}
-	if held, err := NewPins(second).Has(t.Context(), pinOf(tr.root, 0)); err != nil || !held {
+	if held, err := newPins(t, second).Has(t.Context(), pinOf(tr.root, 0)); err != nil || !held {
 		t.Errorf("pin after reopening: %v, %v", held, err)
 	}
 }

@@ -62,43 +62,62 @@ type attempt struct {
 	cid     cid.Cid
 	release func() // gives the slot back; may be called twice
 	lock    pinLock
-	waiting bool // holds a place among the parked, and no slot
+	waiting bool    // holds a place among the parked, and no slot
+	fetched api.Pin // all its blocks are here; undefined before a fetch
 }
 
 func (a *attempt) run(ctx context.Context) error {
 	a.lock.take(ctx)
 	defer a.lock.drop(ctx)
-	pin, wanted, err := a.wanted(ctx, a.cid)
-	if err == nil && wanted {
-		err = a.obtain(ctx, pin)
+	for {
+		missing, err := a.decide(ctx)
+		if err != nil || !missing.Defined() {
+			return err
+		}
+		switch err := a.obtain(ctx, missing); {
+		case err == nil:
+			a.fetched = missing
+		case !errors.Is(err, errUnwanted):
+			return err
+		}
+		a.lock.take(ctx)
 	}
-	if err != nil && !errors.Is(err, errUnwanted) {
-		return err
-	}
-	a.lock.take(ctx)
-	defer a.pins.Lock(a.cid)()
-	pin, wanted, err = a.wanted(ctx, a.cid) // it may have changed during the fetch
-	if err != nil {
-		return err
-	}
-	if wanted {
-		return a.pins.Pin(ctx, pin)
-	}
-	a.mark(a.cid, api.TrackerStatusUnpinning)
-	return a.pins.Unpin(ctx, a.cid)
 }
 
-// obtain brings the pin's blocks here, if it is not held already.
+// decide pins or unpins as the pinset wants it, unless blocks have to be fetched first: then it returns the pin.
+func (a *attempt) decide(ctx context.Context) (missing api.Pin, err error) {
+	defer a.pins.Lock(a.cid)()
+	pin, wanted, err := a.wanted(ctx, a.cid)
+	if err != nil {
+		return api.Pin{}, err
+	}
+	if !wanted {
+		a.mark(a.cid, api.TrackerStatusUnpinning)
+		return api.Pin{}, a.pins.Unpin(ctx, a.cid)
+	}
+	held, err := a.pins.Has(ctx, pin)
+	if held || err != nil {
+		return api.Pin{}, err
+	}
+	here := a.fetched.Defined() && a.fetched.MaxDepth == pin.MaxDepth
+	if !here {
+		here, err = a.pins.Whole(ctx, pin)
+	}
+	if !here || err != nil {
+		return pin, err
+	}
+	return api.Pin{}, a.pins.Pin(ctx, pin)
+}
+
+// obtain brings the pin's blocks here.
 func (a *attempt) obtain(ctx context.Context, pin api.Pin) error {
 	progress := a.mark(a.cid, api.TrackerStatusPinning)
-	if held, err := a.pins.Has(ctx, pin); held || err != nil {
-		return err
-	}
 	err := a.pins.Fetch(ctx, pin, progress, func(idle time.Duration) error { return a.watch(ctx, idle) })
 	if !a.waiting {
 		return err
 	}
 	<-a.parked
+	a.waiting = false
 	if err != nil {
 		return err
 	}
@@ -122,6 +141,7 @@ func (a *attempt) watch(ctx context.Context, idle time.Duration) error {
 			return errAllParked
 		}
 		a.waiting = true
+		a.check.attempted(a.cid)
 		a.lock.drop(ctx)
 		a.release()
 	}

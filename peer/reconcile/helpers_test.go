@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +40,8 @@ const patience = 20 * time.Second
 
 // feed is a pinset in a map. Whoever looks at it before it is ready fails the test.
 type feed struct {
+	consensus.Pins // nil: what the reconciler has no use for
+
 	t     testing.TB
 	ready chan struct{}
 
@@ -95,7 +100,7 @@ func (f *feed) index() uint64 {
 
 func (f *feed) Ready(context.Context) <-chan struct{} { return f.ready }
 
-func (f *feed) Local() state.ReadOnly {
+func (f *feed) Local() consensus.Pins {
 	select {
 	case <-f.ready:
 	default:
@@ -149,20 +154,25 @@ func (f *feed) Has(_ context.Context, c api.Cid) (bool, error) {
 	return ok, nil
 }
 
-func (f *feed) List(ctx context.Context, out chan<- api.Pin) error {
-	defer close(out)
+// Scan yields the pins in the order of their CIDs, which are the cursors.
+func (f *feed) Scan(_ context.Context, q consensus.Query, yield func(api.Pin) error) (next string, err error) {
 	f.mu.Lock()
-	var pins []api.Pin
-	for _, pin := range f.pins {
-		pins = append(pins, pin)
-	}
+	pins := slices.SortedFunc(maps.Values(f.pins), func(a, b api.Pin) int { return strings.Compare(a.Cid.String(), b.Cid.String()) })
 	f.mu.Unlock()
+	taken := 0
 	for _, pin := range pins {
-		if err := send(ctx, out, pin); err != nil {
-			return err
+		switch {
+		case pin.Cid.String() <= q.After:
+			continue
+		case taken == q.Limit:
+			return next, nil
 		}
+		if err := yield(pin); err != nil {
+			return next, err
+		}
+		taken, next = taken+1, pin.Cid.String()
 	}
-	return nil
+	return "", nil
 }
 
 // rig is a reconciler on a real node.
@@ -192,11 +202,15 @@ func newRig(t testing.TB) *rig {
 		t.Fatalf("open node: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := node.Close(); err != nil {
+		if err := ipfs.Close(node); err != nil {
 			t.Errorf("close node: %v", err)
 		}
 	})
-	g := &rig{feed: newFeed(t), node: node, pins: ipfs.NewPins(node), dir: dir, t: t}
+	pins, err := ipfs.NewPins(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &rig{feed: newFeed(t), node: node, pins: pins, dir: dir, t: t}
 	g.Reconciler = New(Options{
 		ID: self, Name: "one", Node: node, Pins: g.pins, Feed: g.feed, Workers: 2, Logger: slog.New(slog.DiscardHandler),
 	})

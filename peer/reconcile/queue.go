@@ -19,6 +19,7 @@ type queue struct {
 	waiting int // entries that no worker has
 	timers  map[cid.Cid]*time.Timer
 	wake    chan struct{} // holds a token while there may be something to take
+	room    chan struct{} // closed and replaced when something was taken
 	closed  bool
 }
 
@@ -33,6 +34,7 @@ func newQueue() *queue {
 		entries: make(map[cid.Cid]queueEntry),
 		timers:  make(map[cid.Cid]*time.Timer),
 		wake:    make(chan struct{}, 1),
+		room:    make(chan struct{}),
 	}
 }
 
@@ -70,6 +72,23 @@ func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
+	}
+}
+
+// awaitRoom waits until few enough CIDs wait for a worker.
+func (q *queue) awaitRoom(ctx context.Context, limit int) error {
+	for {
+		q.mu.Lock()
+		waiting, room := q.waiting, q.room
+		q.mu.Unlock()
+		if waiting < limit {
+			return nil
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
@@ -122,6 +141,8 @@ func (q *queue) pop() (cid.Cid, bool) {
 			}
 			q.entries[c] = queueEntry{taken: true}
 			q.waiting--
+			close(q.room)
+			q.room = make(chan struct{})
 			if q.waiting > 0 {
 				q.signal() // pass the token on to another worker
 			}

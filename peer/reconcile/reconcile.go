@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -29,7 +30,7 @@ const (
 // Feed is the part of consensus that the reconciler follows.
 type Feed interface {
 	Ready(context.Context) <-chan struct{}
-	Local() state.ReadOnly
+	Local() consensus.Pins
 	Next(context.Context) (consensus.Changes, error)
 	WaitApplied(context.Context, uint64) error
 }
@@ -58,6 +59,10 @@ type Reconciler struct {
 	parked chan struct{} // one for each attempt that waits for blocks nobody sends
 	logger *slog.Logger
 
+	rescan   chan struct{} // has a token when anything may have changed
+	scanning atomic.Bool
+	check    startCheck
+
 	mu        sync.Mutex
 	unsettled map[cid.Cid]operation
 	watchers  map[cid.Cid]map[chan struct{}]struct{}
@@ -79,6 +84,7 @@ func New(o Options) *Reconciler {
 		queue:     newQueue(),
 		slots:     make(chan struct{}, o.Workers),
 		parked:    make(chan struct{}, maxParked),
+		rescan:    make(chan struct{}, 1),
 		unsettled: make(map[cid.Cid]operation),
 		watchers:  make(map[cid.Cid]map[chan struct{}]struct{}),
 	}
@@ -96,6 +102,7 @@ func (r *Reconciler) Serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { r.dispatch(ctx, g); return nil })
 	g.Go(func() error { return r.follow(ctx) })
+	g.Go(func() error { return r.scanWhenAsked(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -104,63 +111,24 @@ func (r *Reconciler) Serve(ctx context.Context) error {
 }
 
 func (r *Reconciler) follow(ctx context.Context) error {
-	changes := consensus.Changes{All: true}
 	for {
+		if err := r.queue.awaitRoom(ctx, maxFresh); err != nil {
+			return err
+		}
+		changes, err := r.feed.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("follow the pinset: %w", err)
+		}
 		if changes.All {
-			if err := r.scan(ctx); err != nil {
-				return err
+			select {
+			case r.rescan <- struct{}{}:
+			default:
 			}
 		}
 		for _, c := range changes.CIDs {
 			r.enqueue(c.Cid, true)
 		}
-		var err error
-		if changes, err = r.feed.Next(ctx); err != nil {
-			return fmt.Errorf("follow the pinset: %w", err)
-		}
 	}
-}
-
-// scan compares the whole pinset with all local pins and queues what differs.
-func (r *Reconciler) scan(ctx context.Context) error {
-	local := r.feed.Local()
-	err := listPins(ctx, local, func(pin api.Pin) error {
-		held, err := r.pins.Has(ctx, pin)
-		if err == nil && held != r.wants(pin) {
-			r.enqueue(pin.Cid.Cid, false)
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("compare pinset with local pins: %w", err)
-	}
-	err = r.pins.Each(ctx, func(c cid.Cid, _ api.IPFSPinStatus) error {
-		known, err := local.Has(ctx, api.NewCid(c))
-		if err == nil && !known {
-			r.enqueue(c, false)
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("compare local pins with pinset: %w", err)
-	}
-	return nil
-}
-
-// listPins calls f for every pin of the state, streaming.
-func listPins(ctx context.Context, st state.ReadOnly, f func(api.Pin) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	out := make(chan api.Pin, 64)
-	g.Go(func() error { return st.List(ctx, out) })
-	g.Go(func() error {
-		for pin := range out {
-			if err := f(pin); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return g.Wait()
 }
 
 // wants tells whether the pin belongs on this peer's node. Meta pins only describe others.
@@ -212,6 +180,7 @@ func (r *Reconciler) mark(c cid.Cid, status api.TrackerStatus) *merkledag.Progre
 
 // settle notes how an attempt ended, wakes those who wait for it, and plans the next attempt after a failure.
 func (r *Reconciler) settle(c cid.Cid, err error) {
+	r.check.attempted(c)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for watcher := range r.watchers[c] {

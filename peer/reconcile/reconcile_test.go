@@ -2,11 +2,16 @@ package reconcile
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multihash"
 )
 
 func TestFollowsThePinset(t *testing.T) {
@@ -64,6 +69,55 @@ func TestScanAtStartFindsWhatDiffers(t *testing.T) {
 	if got := g.local(same.pin(0)); got != api.IPFSPinStatusRecursive {
 		t.Errorf("what was right is now %v", got)
 	}
+}
+
+// TestScanChecksEveryPinOnceBeforeACollection: what a power cut took from the table of local pins must not be collected.
+func TestScanChecksEveryPinOnceBeforeACollection(t *testing.T) {
+	g := newRig(t)
+	here, nowhere := g.addTree("here"), makeTree(t, "nowhere")
+	g.feed.set(here.pin(api.PinModeRecursive), nowhere.pin(api.PinModeRecursive))
+	g.feed.changes.CIDs = nil // it happened in an earlier life
+	if err := g.Checked(); !errors.Is(err, ErrUnchecked) {
+		t.Errorf("before the scan: %v", err)
+	}
+	close(g.feed.ready)
+	g.serve()
+	g.eventually("everything was tried", func() bool { return g.Checked() == nil })
+	if got := g.local(here.pin(0)); got != api.IPFSPinStatusRecursive {
+		t.Errorf("what is here is %v", got)
+	}
+}
+
+// TestScanWaitsForRoom: a long list of work stays in the pinset, and all of it gets done.
+func TestScanWaitsForRoom(t *testing.T) {
+	g := newRig(t)
+	var pins []api.Pin
+	for i := range maxScanned + 3*scanPage/2 {
+		content, err := multihash.Sum(fmt.Appendf(nil, "block %d", i), multihash.IDENTITY, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		everywhere := api.PinOptions{ReplicationFactorMin: -1, ReplicationFactorMax: -1}
+		pins = append(pins, api.PinWithOpts(api.NewCid(cid.NewCidV1(cid.Raw, content)), everywhere))
+	}
+	g.feed.set(pins...)
+	g.feed.changes.CIDs = nil
+	close(g.feed.ready)
+	scanned := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { scanned <- g.scan(ctx) }() // nobody works
+	g.eventually("the queue is full", func() bool { return g.queue.len() == maxScanned })
+	cancel()
+	if err := <-scanned; !errors.Is(err, context.Canceled) {
+		t.Fatalf("the scan ended with %v", err)
+	}
+	g.serve()
+	g.eventually("every pin is held", func() bool {
+		return g.Checked() == nil && !slices.ContainsFunc(pins, func(pin api.Pin) bool {
+			held, err := g.Reconciler.pins.Has(t.Context(), pin)
+			return err != nil || !held
+		})
+	})
 }
 
 func TestScansAgainWhenToldThatAnythingMayHaveChanged(t *testing.T) {

@@ -74,6 +74,8 @@ func (t Tracker) pinStatus(ctx context.Context, pin api.Pin) api.PinInfo {
 		info := t.info(pin, op.status, nil)
 		t.describe(&info, op)
 		return info
+	case t.scanning.Load(): // it may not have got there yet
+		return t.info(pin, api.TrackerStatusPinQueued, nil)
 	default:
 		return t.info(pin, api.TrackerStatusUnexpectedlyUnpinned, errUnexpectedlyUnpinned)
 	}
@@ -107,7 +109,7 @@ func (t Tracker) info(pin api.Pin, status api.TrackerStatus, err error) api.PinI
 // StatusAll streams the status of every pin of the pinset that the filter matches, and closes out.
 func (t Tracker) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.PinInfo) error {
 	defer close(out)
-	return listPins(ctx, t.feed.Local(), func(pin api.Pin) error {
+	return t.eachPin(ctx, func(pin api.Pin) error {
 		info := t.pinStatus(ctx, pin)
 		if !filter.Match(info.Status) {
 			return nil
@@ -119,7 +121,7 @@ func (t Tracker) StatusAll(ctx context.Context, filter api.TrackerStatus, out ch
 // RecoverAll queues every pin in error, streams the status of those, and closes out.
 func (t Tracker) RecoverAll(ctx context.Context, out chan<- api.PinInfo) error {
 	defer close(out)
-	return listPins(ctx, t.feed.Local(), func(pin api.Pin) error {
+	return t.eachPin(ctx, func(pin api.Pin) error {
 		info := t.pinStatus(ctx, pin)
 		if !recoverable(info.Status) {
 			return nil

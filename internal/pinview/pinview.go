@@ -1,25 +1,42 @@
-package proxy
+// Package pinview is the half of kubo's pinner that reads, over pins that are kept anywhere: the cluster's pinset and
+// the local pins of a node answer the same questions in the same words.
+package pinview
 
 import (
 	"context"
 	"fmt"
 
-	"github.com/ipfs-cluster/ipfs-cluster/api"
-	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
-	"golang.org/x/sync/errgroup"
+	ipld "github.com/ipfs/go-ipld-format"
 )
 
+// Pins are recursive and direct pins as of one moment.
+type Pins interface {
+	// Get returns the pin of c itself; its mode is NotPinned when there is none.
+	Get(ctx context.Context, c cid.Cid) (pin.Pinned, error)
+	// Each calls f for every pin until f fails, and returns that error.
+	Each(ctx context.Context, f func(pin.Pinned) error) error
+}
+
+// View answers questions about pins as boxo's dspinner does, and implements that part of [pin.Pinner]. Pins below
+// others are found through the DAG.
+type View struct {
+	Open func(context.Context) (Pins, error) // the pins as of now
+	DAG  ipld.DAGService
+	// Closing ends the streams when it is closed. It may be nil.
+	Closing <-chan struct{}
+}
+
 // IsPinned tells whether and how c is pinned: recursive, direct, or the CID of a recursive pin above it.
-func (p *clusterPinner) IsPinned(ctx context.Context, c cid.Cid) (string, bool, error) {
-	return p.IsPinnedWithType(ctx, c, pin.Any)
+func (v View) IsPinned(ctx context.Context, c cid.Cid) (string, bool, error) {
+	return v.IsPinnedWithType(ctx, c, pin.Any)
 }
 
 // IsPinnedWithType is IsPinned for one kind of pin.
-func (p *clusterPinner) IsPinnedWithType(ctx context.Context, c cid.Cid, mode pin.Mode) (string, bool, error) {
-	found, err := p.CheckIfPinnedWithType(ctx, mode, false, c)
+func (v View) IsPinnedWithType(ctx context.Context, c cid.Cid, mode pin.Mode) (string, bool, error) {
+	found, err := v.CheckIfPinnedWithType(ctx, mode, false, c)
 	if err != nil || !found[0].Pinned() {
 		return "", false, err
 	}
@@ -31,27 +48,27 @@ func (p *clusterPinner) IsPinnedWithType(ctx context.Context, c cid.Cid, mode pi
 }
 
 // CheckIfPinned tells for each CID how it is pinned.
-func (p *clusterPinner) CheckIfPinned(ctx context.Context, cids ...cid.Cid) ([]pin.Pinned, error) {
-	return p.CheckIfPinnedWithType(ctx, pin.Any, false, cids...)
+func (v View) CheckIfPinned(ctx context.Context, cids ...cid.Cid) ([]pin.Pinned, error) {
+	return v.CheckIfPinnedWithType(ctx, pin.Any, false, cids...)
 }
 
 // CheckIfPinnedWithType is CheckIfPinned for one kind of pin, with names if wanted. A recursive pin is never also
 // indirect, a direct one may be. CIDs are answered in the order asked, those found through others last.
-func (p *clusterPinner) CheckIfPinnedWithType(ctx context.Context, mode pin.Mode, names bool, cids ...cid.Cid) ([]pin.Pinned, error) {
+func (v View) CheckIfPinnedWithType(ctx context.Context, mode pin.Mode, names bool, cids ...cid.Cid) ([]pin.Pinned, error) {
 	switch mode {
 	case pin.Recursive, pin.Direct, pin.Indirect, pin.Any, pin.Internal:
 	default:
 		return nil, fmt.Errorf("invalid Pin Mode '%d', must be one of {%d, %d, %d, %d, %d}",
 			mode, pin.Direct, pin.Indirect, pin.Recursive, pin.Internal, pin.Any)
 	}
-	st, err := p.state(ctx)
+	pins, err := v.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	result := make([]pin.Pinned, 0, len(cids))
 	search := cid.NewSet() // may be pinned through another
 	for _, c := range cids {
-		found, err := get(ctx, st, c)
+		found, err := pins.Get(ctx, c)
 		if err != nil {
 			return nil, err
 		}
@@ -67,16 +84,16 @@ func (p *clusterPinner) CheckIfPinnedWithType(ctx context.Context, mode pin.Mode
 		}
 		result = append(result, found)
 	}
-	return p.appendIndirect(ctx, st, search, result)
+	return v.appendIndirect(ctx, pins, search, result)
 }
 
 // appendIndirect looks for the CIDs below all recursive pins, and appends an answer for each.
-func (p *clusterPinner) appendIndirect(ctx context.Context, st state.ReadOnly, search *cid.Set, result []pin.Pinned) ([]pin.Pinned, error) {
+func (v View) appendIndirect(ctx context.Context, pins Pins, search *cid.Set, result []pin.Pinned) ([]pin.Pinned, error) {
 	if search.Len() == 0 {
 		return result, nil
 	}
 	visited := cid.NewSet()
-	err := listPins(ctx, st, func(root pin.Pinned) error {
+	err := pins.Each(ctx, func(root pin.Pinned) error {
 		if root.Mode != pin.Recursive || search.Len() == 0 {
 			return nil
 		}
@@ -90,7 +107,7 @@ func (p *clusterPinner) appendIndirect(ctx context.Context, st state.ReadOnly, s
 			}
 			return true
 		}
-		return merkledag.Walk(ctx, merkledag.GetLinksWithDAG(p.dag), root.Key, visit, merkledag.Concurrent())
+		return merkledag.Walk(ctx, merkledag.GetLinksWithDAG(v.DAG), root.Key, visit, merkledag.Concurrent())
 	})
 	if err != nil {
 		return nil, err
@@ -102,76 +119,64 @@ func (p *clusterPinner) appendIndirect(ctx context.Context, st state.ReadOnly, s
 }
 
 // RecursiveKeys streams the recursive pins, with names if detailed.
-func (p *clusterPinner) RecursiveKeys(ctx context.Context, detailed bool) <-chan pin.StreamedPin {
-	return p.stream(ctx, pin.Recursive, detailed)
+func (v View) RecursiveKeys(ctx context.Context, detailed bool) <-chan pin.StreamedPin {
+	return v.stream(ctx, pin.Recursive, detailed)
 }
 
 // DirectKeys streams the direct pins, with names if detailed.
-func (p *clusterPinner) DirectKeys(ctx context.Context, detailed bool) <-chan pin.StreamedPin {
-	return p.stream(ctx, pin.Direct, detailed)
+func (v View) DirectKeys(ctx context.Context, detailed bool) <-chan pin.StreamedPin {
+	return v.stream(ctx, pin.Direct, detailed)
 }
 
-// InternalPins streams nothing: the pinset keeps its own state outside IPFS.
-func (p *clusterPinner) InternalPins(context.Context, bool) <-chan pin.StreamedPin {
+// InternalPins streams nothing: the pins are kept outside IPFS.
+func (v View) InternalPins(context.Context, bool) <-chan pin.StreamedPin {
 	none := make(chan pin.StreamedPin)
 	close(none)
 	return none
 }
 
 // stream ends when ctx does; the last entry then carries the error, as in boxo's pinner.
-func (p *clusterPinner) stream(ctx context.Context, mode pin.Mode, detailed bool) <-chan pin.StreamedPin {
-	out := make(chan pin.StreamedPin)
+func (v View) stream(ctx context.Context, mode pin.Mode, detailed bool) <-chan pin.StreamedPin {
+	out := make(chan pin.StreamedPin, 1)
 	go func() {
 		defer close(out)
 		send := func(s pin.StreamedPin) error {
 			select {
 			case out <- s:
 				return nil
+			case <-v.Closing:
+				return pin.ErrClosed
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 		}
-		err := p.each(ctx, mode, func(found pin.Pinned) error {
+		err := v.each(ctx, mode, func(found pin.Pinned) error {
 			if !detailed {
 				found.Name = ""
 			}
 			return send(pin.StreamedPin{Pin: found})
 		})
-		if err != nil {
-			_ = send(pin.StreamedPin{Err: err}) // fails only when nobody listens any more
+		last := pin.StreamedPin{Err: err}
+		if err == nil || send(last) == nil {
+			return
+		}
+		select { // whoever listens still is told
+		case out <- last:
+		default:
 		}
 	}()
 	return out
 }
 
-func (p *clusterPinner) each(ctx context.Context, mode pin.Mode, f func(pin.Pinned) error) error {
-	st, err := p.state(ctx)
+func (v View) each(ctx context.Context, mode pin.Mode, f func(pin.Pinned) error) error {
+	pins, err := v.Open(ctx)
 	if err != nil {
 		return err
 	}
-	return listPins(ctx, st, func(found pin.Pinned) error {
+	return pins.Each(ctx, func(found pin.Pinned) error {
 		if found.Mode != mode {
 			return nil
 		}
 		return f(found)
 	})
-}
-
-// listPins calls f for every pin of content. Pins that only describe sharded content are IPFS Cluster's own business.
-func listPins(ctx context.Context, st state.ReadOnly, f func(pin.Pinned) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	pins := make(chan api.Pin, 64)
-	g.Go(func() error { return st.List(ctx, pins) })
-	g.Go(func() error {
-		for p := range pins {
-			if p.Type != api.DataType {
-				continue
-			}
-			if err := f(toPinned(p)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return g.Wait()
 }

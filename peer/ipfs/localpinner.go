@@ -1,0 +1,131 @@
+package ipfs
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/ipfs/boxo/ipld/merkledag"
+	pin "github.com/ipfs/boxo/pinning/pinner"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+	"github.com/ipfs/kubo/core"
+	"github.com/ipfs/kubo/repo"
+	"go.uber.org/fx"
+
+	"github.com/underlay/underlay/internal/pinview"
+)
+
+// localPinner is the embedded node's pinner, in place of kubo's own: it tells garbage collection, and the announcement of
+// content, what the node pins. The pinset is the durable record of what should be pinned, so this needs to keep only
+// which of it is here, and syncs nothing when it changes. Two rules make that safe:
+//
+//   - A pin enters the table when all its blocks are on the disk. So what the table says is true, or was, until a
+//     collection that no longer found the pin; and before any collection the table is synced. A power cut can bring
+//     back only pins whose blocks have not been collected.
+//   - What a power cut took from the table could be collected although the pinset wants it. So nothing is collected
+//     before the table has been compared with the pinset: see Pins.CollectOnlyIf.
+type localPinner struct {
+	pinview.View
+	table *pinTable
+	// mayCollect refuses collections by its error.
+	mayCollect atomic.Pointer[func() error]
+}
+
+var _ pin.Pinner = (*localPinner)(nil)
+
+func newLocalPinner(r repo.Repo, dag ipld.DAGService) *localPinner {
+	table := newPinTable(r.Datastore())
+	return &localPinner{table: table, View: pinview.View{
+		Open: func(context.Context) (pinview.Pins, error) { return table, nil },
+		DAG:  dag, Closing: table.closing,
+	}}
+}
+
+// replacePinner is for kubo's registry of changes to the nodes that it builds.
+func replacePinner(info core.FXNodeInfo) ([]fx.Option, error) {
+	return append(info.FXOptions, fx.Decorate(func(_ pin.Pinner, life fx.Lifecycle, r repo.Repo, dag ipld.DAGService) pin.Pinner {
+		p := newLocalPinner(r, dag)
+		// Hooks run in reverse order: this one before the datastore is closed.
+		life.Append(fx.StopHook(p.Close))
+		return p
+	})), nil
+}
+
+// RecursiveKeys streams the recursive pins. A collection begins with it, and ends with the error that it yields.
+func (p *localPinner) RecursiveKeys(ctx context.Context, detailed bool) <-chan pin.StreamedPin {
+	err := p.table.sync(ctx)
+	if refuse := p.mayCollect.Load(); err == nil && refuse != nil {
+		err = (*refuse)()
+	}
+	if err == nil {
+		return p.View.RecursiveKeys(ctx, detailed)
+	}
+	failed := make(chan pin.StreamedPin, 1)
+	failed <- pin.StreamedPin{Err: err}
+	close(failed)
+	return failed
+}
+
+// Pin stores the node and pins it, with everything below it if recursive is set. Names are the pinset's.
+func (p *localPinner) Pin(ctx context.Context, node ipld.Node, recursive bool, name string) error {
+	if err := p.DAG.Add(ctx, node); err != nil {
+		return fmt.Errorf("store block %s: %w", node.Cid(), err)
+	}
+	if !recursive {
+		return p.PinWithMode(ctx, node.Cid(), pin.Direct, name)
+	}
+	if err := merkledag.FetchGraph(ctx, node.Cid(), p.DAG); err != nil {
+		return fmt.Errorf("fetch %s: %w", node.Cid(), err)
+	}
+	return p.PinWithMode(ctx, node.Cid(), pin.Recursive, name)
+}
+
+// PinWithMode pins blocks that are here.
+func (p *localPinner) PinWithMode(ctx context.Context, c cid.Cid, mode pin.Mode, _ string) error {
+	if mode != pin.Recursive && mode != pin.Direct {
+		return fmt.Errorf("pin %s: unrecognized pin mode", c)
+	}
+	return p.table.put(ctx, c, mode)
+}
+
+// Unpin removes a pin; without recursive only a direct one.
+func (p *localPinner) Unpin(ctx context.Context, c cid.Cid, recursive bool) error {
+	found, err := p.table.Get(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case found.Mode == pin.NotPinned:
+		return pin.ErrNotPinned
+	case found.Mode == pin.Recursive && !recursive:
+		return fmt.Errorf("%s is pinned recursively", c)
+	}
+	return p.table.remove(ctx, c)
+}
+
+// Update pins to recursively, as from is, and then unpins from if unpin is set.
+func (p *localPinner) Update(ctx context.Context, from, to cid.Cid, unpin bool) error {
+	found, err := p.table.Get(ctx, from)
+	switch {
+	case err != nil:
+		return err
+	case found.Mode != pin.Recursive:
+		return fmt.Errorf("update pin of %s: it is not pinned recursively", from)
+	}
+	if err := merkledag.FetchGraph(ctx, to, p.DAG); err != nil {
+		return fmt.Errorf("fetch %s: %w", to, err)
+	}
+	if err := p.table.put(ctx, to, pin.Recursive); err != nil || !unpin || from == to {
+		return err
+	}
+	return p.table.remove(ctx, from)
+}
+
+// Flush returns when all pins made before are on the disk.
+func (p *localPinner) Flush(ctx context.Context) error { return p.table.sync(ctx) }
+
+// Close ends what runs and waits for it. The datastore belongs to the node, which closes it afterwards.
+func (p *localPinner) Close() error {
+	p.table.close()
+	return nil
+}

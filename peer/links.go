@@ -1,0 +1,69 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/ipfs/kubo/core"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/peer/ipfs"
+)
+
+// links connect this peer's embedded node with those of the other peers.
+//
+// A connection is made anew when it is to an earlier process of the other, or was there before the other was known. QUIC
+// does not notice for half a minute that a process has died: what is sent to the new one may take the old connection and
+// be lost, without an error, and bitswap sends an answer once. And bitswap asks only some peers for what nobody is known
+// to have, those it is peered with among them: it does not come back to one that it passed over.
+type links struct {
+	node *core.IpfsNode
+
+	mu        sync.Mutex
+	processes map[peer.ID]string // that were last met, by their node
+}
+
+func newLinks(node *core.IpfsNode) *links {
+	return &links{node: node, processes: make(map[peer.ID]string)}
+}
+
+// meet takes note of who the other is now. If it is another process than before, connections to its node are closed.
+func (l *links) meet(other Hello) error {
+	if other.Node == "" {
+		return nil
+	}
+	l.mu.Lock()
+	last, known := l.processes[other.Node]
+	l.processes[other.Node] = other.Process
+	l.mu.Unlock()
+	if known && last == other.Process {
+		return nil
+	}
+	if err := l.node.PeerHost.Network().ClosePeer(other.Node); err != nil {
+		return fmt.Errorf("close old connections to node %s: %w", other.Node, err)
+	}
+	return nil
+}
+
+// join connects the nodes for good.
+func (l *links) join(ctx context.Context, other Hello) error {
+	if err := l.meet(other); err != nil {
+		return err
+	}
+	info := peer.AddrInfo{ID: other.Node}
+	for _, a := range other.NodeAddrs {
+		if addr, _ := peer.SplitAddr(a.Value()); addr != nil {
+			info.Addrs = append(info.Addrs, addr)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, greetTimeout)
+	defer cancel()
+	return ipfs.Join(ctx, l.node, info)
+}
+
+// joined tells whether the nodes are connected.
+func (l *links) joined(other Hello) bool {
+	return l.node.PeerHost.Network().Connectedness(other.Node) == network.Connected
+}

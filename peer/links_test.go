@@ -1,0 +1,78 @@
+package peer
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/ipfs/kubo/core"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	kuboconfig "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/peer/ipfs"
+)
+
+func newNode(t testing.TB) *core.IpfsNode {
+	t.Helper()
+	node, err := ipfs.Open(context.Background(), ipfs.Options{
+		Dir: t.TempDir() + "/ipfs", CloseTimeout: 10 * time.Second,
+		Configure: func(conf *kuboconfig.Config) error {
+			conf.Addresses.Swarm = []string{"/ip4/127.0.0.1/udp/0/quic-v1"}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatalf("open node: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := ipfs.Close(node); err != nil {
+			t.Errorf("close node: %v", err)
+		}
+	})
+	return node
+}
+
+// TestLinksAreToTheProcessThatIsThere: an old connection swallows what is sent to a node that was killed and is back.
+func TestLinksAreToTheProcessThatIsThere(t *testing.T) {
+	here, there := newNode(t), newNode(t)
+	l := newLinks(here)
+	hello := Hello{Node: there.Identity, NodeAddrs: ipfs.Addrs(there), Process: "first"}
+	conn := func() network.Conn {
+		t.Helper()
+		if !l.joined(hello) {
+			t.Fatal("the nodes are not connected")
+		}
+		return here.PeerHost.Network().ConnsToPeer(there.Identity)[0]
+	}
+	join := func() {
+		t.Helper()
+		if err := l.join(t.Context(), hello); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := there.PeerHost.Connect(t.Context(), peer.AddrInfo{ID: here.Identity, Addrs: here.PeerHost.Addrs()}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the other has connected by itself", func() bool { return l.joined(hello) })
+
+	early := conn()
+	join()
+	first := conn()
+	if !early.IsClosed() || first.IsClosed() {
+		t.Errorf("the connection from before the greeting is closed: %t, the next: %t", early.IsClosed(), first.IsClosed())
+	}
+	join()
+	if err := l.meet(hello); err != nil || first.IsClosed() {
+		t.Errorf("another greeting of the same process has closed the connection, %v", err)
+	}
+	hello.Process = "second"
+	if err := l.meet(hello); err != nil || !first.IsClosed() {
+		t.Errorf("the connection to the first process is still open, %v", err)
+	}
+	join()
+	if second := conn(); second == first || second.IsClosed() {
+		t.Error("there is no new connection")
+	}
+}
