@@ -20,7 +20,8 @@ type RESTOptions struct {
 	Monitor Monitor            // nil: /monitor/metrics answers 404
 	RPC     func() *rpc.Client // the adder's way to all peers; nil, or nil returned: /add answers 503
 
-	// Pinset is backed up by GET /backup and restored by POST /restore. Nil: those answer 404.
+	// Pinset is backed up by GET /backup, restored by POST /restore and changed in bulk by POST /pins. Nil: there is no
+	// such route.
 	Pinset BulkPinset
 
 	// Ready decides /health and nothing else: nil means ready, an error tells why not. A nil Ready is always ready.
@@ -92,7 +93,10 @@ func (a *rest) routes() []restRoute {
 			restRoute{"GET", "/monitor/metrics", a.metricNames})
 	}
 	if a.Pinset != nil {
-		routes = append(routes, restRoute{"GET", "/backup", a.backup}, restRoute{"POST", "/restore", a.restore})
+		routes = append(routes,
+			restRoute{"GET", "/backup", a.backup},
+			restRoute{"POST", "/restore", a.restore},
+			restRoute{"POST", "/pins", a.bulk})
 	}
 	if a.Consensus != nil {
 		routes = append(routes, restRoute{"GET", "/health/consensus", a.consensus})

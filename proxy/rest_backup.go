@@ -15,10 +15,11 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/internal/backup"
 )
 
-// BulkPinset is what backup and restore need of the peer.
+// BulkPinset is what backup, restore and bulk changes need of the peer.
 type BulkPinset interface {
 	// State returns the pinset with everything that was acknowledged anywhere before the call.
 	State(ctx context.Context) (state.ReadOnly, error)
@@ -26,6 +27,8 @@ type BulkPinset interface {
 	Members(ctx context.Context) ([]peer.ID, error)
 	// CommitPins commits pins exactly as they are, and removes others, in one step.
 	CommitPins(ctx context.Context, pins []api.Pin, remove []api.Cid) error
+	// ChangePins pins and unpins as requests for each would, together, and returns the result of each.
+	ChangePins(ctx context.Context, changes []consensus.Op) []error
 }
 
 // restoreBatch is how many pins are committed in one step.

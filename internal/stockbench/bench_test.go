@@ -48,6 +48,7 @@ func compare(b *testing.B, existing, rounds, kills int) {
 				b.Logf("round %d, %d clients, %s: %+v (%.0f s)", round+1, c.clients, s.name, f, time.Since(began).Seconds())
 			}
 		}
+		r.bulk = append(r.bulk, measureBulk(b, ours, round))
 		for _, clients := range []int{1, 16} {
 			for _, s := range taking(round, stock, ours) {
 				r.addReads(s, clients, measureReads(b, s, clients))

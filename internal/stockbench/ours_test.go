@@ -1,8 +1,10 @@
 package stockbench
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -10,8 +12,8 @@ import (
 	"github.com/underlay/underlay/internal/itest"
 )
 
-// loaders is how many requests at a time fill our pinset.
-const loaders = 128
+// bulkPins is how many pins the measurement of bulk requests makes.
+const bulkPins = 20000
 
 // ours drives a cluster of this program.
 type ours struct {
@@ -29,7 +31,9 @@ func startOurs(b *testing.B, existing []string) *side {
 		o.side.hosts = append(o.side.hosts, &host{rest: p.REST, rpc: p.API, pids: []int{p.PID}})
 	}
 	began := time.Now()
-	load(b, o.side, loaders, existing, o.side.pin)
+	if err := o.bulk(0, "pin", existing); err != nil {
+		b.Fatal(err)
+	}
 	accepted := time.Since(began)
 	awaitSettled(b, o.side, "pinned", existing)
 	b.Logf("underlay: %d existing pins accepted in %.1f s, complete after %.1f s",
@@ -45,6 +49,56 @@ func (o *ours) stop(host int) { o.cluster.Stop(o.cluster.Peers[host]) }
 func (o *ours) start(host int) {
 	o.cluster.Restart(o.cluster.Peers[host])
 	o.side.hosts[host].pids = []int{o.cluster.Peers[host].PID}
+}
+
+// bulk pins or unpins through one host, in one request.
+func (o *ours) bulk(host int, op string, cids []string) error {
+	body, lines := io.Pipe()
+	go func() {
+		out := bufio.NewWriter(lines)
+		for _, cid := range cids {
+			fmt.Fprintf(out, "{\"op\":%q,\"cid\":%q}\n", op, cid)
+		}
+		lines.CloseWithError(out.Flush()) // an error means that nobody reads on
+	}()
+	unlimited := &http.Client{Transport: o.side.client.Transport}
+	resp, err := unlimited.Post(o.side.hosts[host].rest+"/pins", "application/x-ndjson", body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answers := json.NewDecoder(resp.Body)
+	for range cids {
+		var answer struct {
+			Status int
+			Error  string
+		}
+		if err := answers.Decode(&answer); err != nil {
+			return err
+		}
+		if answer.Status != http.StatusOK {
+			return fmt.Errorf("%s in bulk: %w %d: %s", op, errStatus, answer.Status, answer.Error)
+		}
+	}
+	return nil
+}
+
+// measureBulk returns how many pins a second one bulk request made, through each host in turn, until its last answer.
+func measureBulk(b *testing.B, s *side, round int) float64 {
+	b.Helper()
+	o := s.control.(*ours)
+	host, cids := round%len(s.hosts), inlineCIDs(bulkPins)
+	began := time.Now()
+	if err := o.bulk(host, "pin", cids); err != nil {
+		b.Fatal(err)
+	}
+	took := time.Since(began)
+	awaitSettled(b, s, "pinned", cids)
+	if err := o.bulk(host, "unpin", cids); err != nil {
+		b.Fatal(err)
+	}
+	awaitSettled(b, s, "unpinned", cids)
+	return perSecond(len(cids), took)
 }
 
 // check always succeeds: the cluster watches its own processes.

@@ -14,7 +14,7 @@ type cell struct {
 
 // cells are sized so that each takes some seconds on either side.
 func cells() []cell {
-	return []cell{{1, 300, 600}, {16, 1000, 3000}, {64, 1500, 6000}}
+	return []cell{{1, 300, 800}, {16, 1000, 6000}, {64, 1500, 12000}}
 }
 
 func (c cell) pins(s *side) int {

@@ -11,6 +11,7 @@ import (
 type report struct {
 	existing, rounds int
 	pins             map[string]map[int][]pinFigures  // by side, by clients: one for each round
+	bulk             []float64                        // pins per second, ours alone: stock has none
 	reads            map[string]map[int][]readFigures // likewise
 	memory           map[string]float64               // MiB per host
 	startup          map[string]time.Duration
@@ -108,6 +109,7 @@ func (r *report) otherRows() []row {
 	ready := seconds(func(f restartFigures) time.Duration { return f.ready })
 	caughtUp := seconds(func(f restartFigures) time.Duration { return f.caughtUp })
 	return []row{
+		{"pins acknowledged per s, one bulk request", nil, r.bulk, "%.0f", false},
 		{"start of three peers to ready, s", []float64{r.startup["stock"].Seconds()}, []float64{r.startup["underlay"].Seconds()}, "%.1f", true},
 		{"restart of one peer until it acknowledges writes, s", each(r.restarts["stock"], ready), each(r.restarts["underlay"], ready), "%.2f", true},
 		{"restart of one peer until its node has caught up, s", each(r.restarts["stock"], caughtUp), each(r.restarts["underlay"], caughtUp), "%.2f", true},
@@ -135,6 +137,9 @@ func (r row) markdown() string {
 	spread := ""
 	if len(ratios) > 1 {
 		spread = fmt.Sprintf("%.1f..%.1f", slices.Min(ratios), slices.Max(ratios))
+	}
+	if len(r.stock) == 0 {
+		return fmt.Sprintf("| %s | - | "+r.format+" | | |\n", r.what, median(r.ours))
 	}
 	return fmt.Sprintf("| %s | "+r.format+" | "+r.format+" | %.1f | %s |\n",
 		r.what, median(r.stock), median(r.ours), median(ratios), spread)

@@ -2,12 +2,14 @@ package ipfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/ipfs/boxo/ipld/merkledag"
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
+	pebbleds "github.com/ipfs/go-ds-pebble"
 	ipld "github.com/ipfs/go-ipld-format"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/repo"
@@ -34,19 +36,32 @@ type localPinner struct {
 
 var _ pin.Pinner = (*localPinner)(nil)
 
-func newLocalPinner(r repo.Repo, dag ipld.DAGService) *localPinner {
-	table := newPinTable(r.Datastore())
+func newLocalPinner(table *pinTable, dag ipld.DAGService) *localPinner {
 	return &localPinner{table: table, View: pinview.View{
 		Open: func(context.Context) (pinview.Pins, error) { return table, nil },
 		DAG:  dag, Closing: table.closing,
 	}}
 }
 
-// replacePinner is for kubo's registry of changes to the nodes that it builds.
+// nodeRepo is a repository with the table of local pins.
+type nodeRepo struct {
+	repo.Repo
+	pins *pebbleds.Datastore
+}
+
+// Close implements repo.Repo.
+func (r nodeRepo) Close() error { return errors.Join(r.Repo.Close(), r.pins.Close()) }
+
+// replacePinner is for kubo's registry of changes to the nodes that it builds. It replaces the pinner of those that have
+// a nodeRepo.
 func replacePinner(info core.FXNodeInfo) ([]fx.Option, error) {
-	return append(info.FXOptions, fx.Decorate(func(_ pin.Pinner, life fx.Lifecycle, r repo.Repo, dag ipld.DAGService) pin.Pinner {
-		p := newLocalPinner(r, dag)
-		// Hooks run in reverse order: this one before the datastore is closed.
+	return append(info.FXOptions, fx.Decorate(func(old pin.Pinner, life fx.Lifecycle, r repo.Repo, dag ipld.DAGService) pin.Pinner {
+		own, ok := r.(nodeRepo)
+		if !ok {
+			return old
+		}
+		p := newLocalPinner(newPinTable(own.pins), dag)
+		// Hooks run in reverse order: this one before the repository is closed.
 		life.Append(fx.StopHook(p.Close))
 		return p
 	})), nil
@@ -124,7 +139,7 @@ func (p *localPinner) Update(ctx context.Context, from, to cid.Cid, unpin bool) 
 // Flush returns when all pins made before are on the disk.
 func (p *localPinner) Flush(ctx context.Context) error { return p.table.sync(ctx) }
 
-// Close ends what runs and waits for it. The datastore belongs to the node, which closes it afterwards.
+// Close ends what runs and waits for it. The table's store belongs to the repository, which is closed afterwards.
 func (p *localPinner) Close() error {
 	p.table.close()
 	return nil

@@ -176,10 +176,6 @@ func (p *Pins) dialOrigins(ctx context.Context, origins []api.Multiaddr) {
 
 // Pin pins blocks that are already here. The caller holds the pin lock and the CID's lock.
 func (p *Pins) Pin(ctx context.Context, wanted api.Pin) error {
-	held, err := p.Has(ctx, wanted)
-	if held || err != nil {
-		return err
-	}
 	mode := pin.Recursive
 	if wantedStatus(wanted) == api.IPFSPinStatusDirect {
 		mode = pin.Direct

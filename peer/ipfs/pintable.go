@@ -4,17 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/ipfs/boxo/datastore/dshelp"
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/go-datastore"
 	"github.com/ipfs/go-datastore/query"
+	pebbleds "github.com/ipfs/go-ds-pebble"
 )
 
-// pinPrefix is where the table is in the node's datastore; kubo's own pinner has /pins.
-var pinPrefix = datastore.NewKey("/underlay/pins")
+// pinDir is where the table is in the node's repository.
+const pinDir = "underlay-pins"
+
+// openPinStore opens what the table is kept in. It is not the node's datastore because most lookups are of CIDs that are
+// not pinned yet: with filters these stay cheap however many pins there are.
+func openPinStore(repo string) (*pebbleds.Datastore, error) {
+	options := &pebble.Options{MemTableSize: 2 << 20, CacheSize: 16 << 20}
+	for i := range options.Levels {
+		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	store, err := pebbleds.NewDatastore(filepath.Join(repo, pinDir), pebbleds.WithPebbleOpts(options))
+	if err != nil {
+		return nil, fmt.Errorf("open table of local pins: %w", err)
+	}
+	return store, nil
+}
 
 // pinTable lists what the node pins: a CID and its mode for each pin. Writes reach the disk some time after they
 // return, or with sync. What a power cut takes from the table is found again by comparing it with the pinset; nothing
@@ -62,7 +80,7 @@ const (
 	tableDirect    = 'd'
 )
 
-func tableKey(c cid.Cid) datastore.Key { return pinPrefix.Child(dshelp.NewKeyFromBinary(c.Bytes())) }
+func tableKey(c cid.Cid) datastore.Key { return dshelp.NewKeyFromBinary(c.Bytes()) }
 
 // put pins c in the given mode, which replaces any other.
 func (t *pinTable) put(ctx context.Context, c cid.Cid, mode pin.Mode) error {
@@ -86,7 +104,7 @@ func (t *pinTable) remove(ctx context.Context, c cid.Cid) error {
 
 // sync returns when all that was written before is on the disk.
 func (t *pinTable) sync(ctx context.Context) error {
-	if err := t.use(func() error { return t.store.Sync(ctx, pinPrefix) }); err != nil {
+	if err := t.use(func() error { return t.store.Sync(ctx, datastore.NewKey("/")) }); err != nil {
 		return fmt.Errorf("sync local pins: %w", err)
 	}
 	return nil
@@ -129,7 +147,7 @@ func (t *pinTable) Each(ctx context.Context, f func(pin.Pinned) error) error {
 }
 
 func (t *pinTable) each(ctx context.Context, f func(pin.Pinned) error) error {
-	results, err := t.store.Query(ctx, query.Query{Prefix: pinPrefix.String()})
+	results, err := t.store.Query(ctx, query.Query{})
 	if err != nil {
 		return fmt.Errorf("list local pins: %w", err)
 	}
@@ -160,7 +178,7 @@ func tableEntry(entry query.Result) (pin.Pinned, error) {
 	if entry.Error != nil {
 		return pin.Pinned{}, entry.Error
 	}
-	raw, err := dshelp.BinaryFromDsKey(datastore.RawKey("/" + datastore.RawKey(entry.Key).BaseNamespace()))
+	raw, err := dshelp.BinaryFromDsKey(datastore.RawKey(entry.Key))
 	if err != nil {
 		return pin.Pinned{}, fmt.Errorf("key %s: %w", entry.Key, err)
 	}

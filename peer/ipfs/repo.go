@@ -2,6 +2,7 @@ package ipfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -48,7 +49,11 @@ func openRepo(dir string, public bool, configure func(*kuboconfig.Config) error)
 	if err != nil {
 		return nil, fmt.Errorf("open IPFS repository %s: %w", dir, err)
 	}
-	return r, nil
+	pins, err := openPinStore(dir)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return nodeRepo{r, pins}, nil
 }
 
 func nodeIdentity(file string, exists bool) (kuboconfig.Identity, error) {
