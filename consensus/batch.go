@@ -172,7 +172,27 @@ func (c *Consensus) CommitAtomic(ctx context.Context, ops ...Op) (Commit, error)
 	return c.commit(ctx, true, ops)
 }
 
+// Propose is Commit without the wait for this peer: when it returns, the entry is
+// committed on a majority and applied on the leader. So every read after a
+// Barrier sees it, on any peer, but Local may not yet.
+func (c *Consensus) Propose(ctx context.Context, ops ...Op) (Commit, error) {
+	return c.decide(ctx, false, ops)
+}
+
 func (c *Consensus) commit(ctx context.Context, atomic bool, ops []Op) (Commit, error) {
+	r, err := c.decide(ctx, atomic, ops)
+	if err != nil {
+		return Commit{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.opts.CommitTimeout)
+	defer cancel()
+	if err := c.machine.WaitApplied(ctx, r.Index); err != nil {
+		return Commit{}, fmt.Errorf("%w: committed as entry %d, but not applied here: %w", ErrUnknownOutcome, r.Index, err)
+	}
+	return r, nil
+}
+
+func (c *Consensus) decide(ctx context.Context, atomic bool, ops []Op) (Commit, error) {
 	if len(ops) == 0 {
 		return Commit{Index: c.Applied()}, nil
 	}
@@ -193,14 +213,7 @@ func (c *Consensus) commit(ctx context.Context, atomic bool, ops []Op) (Commit, 
 	if err := c.batcher.queue.push(call); err != nil {
 		return Commit{}, err
 	}
-	r, err := c.await(ctx, outer, call)
-	if err != nil {
-		return Commit{}, err
-	}
-	if err := c.machine.WaitApplied(ctx, r.Index); err != nil {
-		return Commit{}, fmt.Errorf("%w: committed as entry %d, but not applied here: %w", ErrUnknownOutcome, r.Index, err)
-	}
-	return r, nil
+	return c.await(ctx, outer, call)
 }
 
 // await returns the call's result, or withdraws it when ctx ends.

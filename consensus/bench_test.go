@@ -1,6 +1,8 @@
 package consensus
 
 import (
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -28,5 +30,50 @@ func BenchmarkCommit(b *testing.B) {
 			b.StopTimer()
 			b.ReportMetric(float64(ops*b.N)/b.Elapsed().Seconds(), "pins/s")
 		})
+	}
+}
+
+// What the barrier of a linearizable read costs on a follower, beside the same
+// read without it.
+func BenchmarkRead(b *testing.B) {
+	tc := startCluster(b, 3, nil)
+	_, followers := tc.leader()
+	follower := followers[0]
+	pin := plainPin(1)
+	if _, err := follower.Commit(limit(b), PinOp(pin)); err != nil {
+		b.Fatal(err)
+	}
+	read := map[string]func() error{
+		"stale": func() error {
+			_, err := follower.Local().Get(b.Context(), pin.Cid)
+			return err
+		},
+		"linearizable": func() error {
+			st, err := follower.State(b.Context())
+			if err == nil {
+				_, err = st.Get(b.Context(), pin.Cid)
+			}
+			return err
+		},
+	}
+	for _, kind := range []string{"stale", "linearizable"} {
+		for _, callers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/callers=%d", kind, callers), func(b *testing.B) {
+				var left atomic.Int64
+				left.Store(int64(b.N))
+				var wg sync.WaitGroup
+				for range callers {
+					wg.Go(func() {
+						for left.Add(-1) >= 0 {
+							if err := read[kind](); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				wg.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "reads/s")
+			})
+		}
 	}
 }

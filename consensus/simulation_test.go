@@ -29,7 +29,7 @@ const (
 // -count, many times: the order of what happens at the same virtual moment is
 // the Go scheduler's), UNDERLAY_FAULT=1 runs more of them.
 func TestSimulation(t *testing.T) {
-	first, count := uint64(1), uint64(150)
+	first, count := uint64(1), uint64(1000)
 	switch {
 	case os.Getenv("UNDERLAY_SEED") != "":
 		var err error

@@ -46,7 +46,7 @@ func (a API) Unpin(ctx context.Context, c api.Cid) (api.Pin, error) {
 		if pin.Type != api.DataType { // sharded content is made of several pins
 			return a.Cluster.Unpin(ctx, c)
 		}
-		_, err = a.peer.commit(ctx, consensus.UnpinOp(c).IfRevision(revision))
+		_, err = a.peer.propose(ctx, consensus.UnpinOp(c).IfRevision(revision))
 		if errors.Is(err, consensus.ErrConflict) {
 			continue
 		}

@@ -30,7 +30,7 @@ func (p *Peer) ChangePins(ctx context.Context, changes []consensus.Op) []error {
 		}
 		ops, places = append(ops, op), append(places, i)
 	}
-	done, err := p.consensus.Commit(ctx, ops...)
+	done, err := p.consensus.Propose(ctx, ops...)
 	for i, place := range places {
 		if err != nil {
 			results[place] = fmt.Errorf("commit change of %s: %w", changes[place].Pin.Cid, err)

@@ -26,7 +26,7 @@ type pinned struct {
 	index uint64 // of the log entry
 }
 
-// commitPin commits what decide makes of the pin that there is (undefined if there is none). Replication, allocations and
+// commitPin commits what decide makes of the pin that there is (undefined if there is none); see propose. Replication, allocations and
 // time are settled here, once, and stand in the log entry. The entry takes effect only if the pin is still the one that
 // the decision was based on; otherwise the decision is made anew, so that of concurrent changes none is lost unseen.
 func (p *Peer) commitPin(ctx context.Context, c api.Cid, decide func(old api.Pin) (api.Pin, error)) (pinned, error) {
@@ -36,7 +36,7 @@ func (p *Peer) commitPin(ctx context.Context, c api.Cid, decide func(old api.Pin
 		pin, revision, err := p.decide(ctx, pins, c, decide)
 		switch {
 		case err == nil:
-			done, err := p.commit(ctx, consensus.PinOp(pin).IfRevision(revision))
+			done, err := p.propose(ctx, consensus.PinOp(pin).IfRevision(revision))
 			if err == nil {
 				return pinned{pin, done.Index}, nil
 			}
@@ -74,6 +74,15 @@ func (p *Peer) pinNow(ctx context.Context, c api.Cid) (api.Pin, uint64, error) {
 		return api.Pin{}, 0, err
 	}
 	return pins.GetRevision(ctx, c)
+}
+
+// propose commits one operation. This peer need not have applied it when that is done.
+func (p *Peer) propose(ctx context.Context, op consensus.Op) (consensus.Commit, error) {
+	done, err := p.consensus.Propose(ctx, op)
+	if err != nil {
+		return done, err
+	}
+	return done, done.Errs[0]
 }
 
 // commit commits the operations together: if one of them fails, none takes effect, and its error is returned.

@@ -44,11 +44,14 @@ func (p *Peer) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string
 			return nil, err
 		}
 	}
-	defer p.pins.Lock(c)() // nobody takes the local pin away before the commit
+	defer p.pins.Lock(c)() // nobody takes the local pin away before this peer knows of the commit
 	if err := p.pins.Pin(ctx, wanted); err != nil {
 		return nil, err
 	}
 	done, err := p.commitPin(ctx, wanted.Cid, p.here(wanted.Cid, mode, name))
+	if err == nil {
+		err = p.consensus.WaitApplied(ctx, done.index)
+	}
 	if err != nil {
 		p.reconciler.Hint(c)
 		return nil, err
