@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/ipfs/kubo/core"
@@ -29,29 +28,24 @@ func newLinks(node *core.IpfsNode) *links {
 	return &links{node: node, processes: make(map[peer.ID]string)}
 }
 
-// meet takes note of who the other is now. If it is another process than before, connections to its node are closed.
-func (l *links) meet(other Hello) error {
+// meet takes note of who the other is now. If it is another process than before, connections to its node are closed; no
+// other call returns meanwhile, so that none makes a connection that this one then closes.
+func (l *links) meet(other Hello) {
 	if other.Node == "" {
-		return nil
+		return
 	}
 	l.mu.Lock()
-	last, known := l.processes[other.Node]
+	defer l.mu.Unlock()
+	if last, known := l.processes[other.Node]; known && last == other.Process {
+		return
+	}
 	l.processes[other.Node] = other.Process
-	l.mu.Unlock()
-	if known && last == other.Process {
-		return nil
-	}
-	if err := l.node.PeerHost.Network().ClosePeer(other.Node); err != nil {
-		return fmt.Errorf("close old connections to node %s: %w", other.Node, err)
-	}
-	return nil
+	_ = l.node.PeerHost.Network().ClosePeer(other.Node) // they are given up, whatever becomes of them
 }
 
 // join connects the nodes for good.
 func (l *links) join(ctx context.Context, other Hello) error {
-	if err := l.meet(other); err != nil {
-		return err
-	}
+	l.meet(other)
 	info := peer.AddrInfo{ID: other.Node}
 	for _, a := range other.NodeAddrs {
 		if addr, _ := peer.SplitAddr(a.Value()); addr != nil {

@@ -255,11 +255,9 @@ func (p *Peer) Ready() error {
 }
 
 // greeted answers a greeting.
-func (p *Peer) greeted(ctx context.Context, other Hello) (Hello, error) {
-	if err := p.links.meet(other); err != nil {
-		return Hello{}, err
-	}
-	return p.hello(ctx), nil
+func (p *Peer) greeted(ctx context.Context, other Hello) Hello {
+	p.links.meet(other)
+	return p.hello(ctx)
 }
 
 func (p *Peer) hello(ctx context.Context) Hello {

@@ -47,7 +47,7 @@ type JoinReply struct {
 
 // PeerService is what a peer answers to the others. Exported only because the RPC library wants it so.
 type PeerService struct {
-	hello func(context.Context, Hello) (Hello, error)
+	hello func(context.Context, Hello) Hello
 	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)
 	join  func(context.Context, peer.ID, JoinRequest) (JoinReply, error)
 
@@ -59,7 +59,7 @@ type PeerService struct {
 }
 
 // newPeerService makes the service from what it answers; close must be called.
-func newPeerService(hello func(context.Context, Hello) (Hello, error),
+func newPeerService(hello func(context.Context, Hello) Hello,
 	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error),
 	join func(context.Context, peer.ID, JoinRequest) (JoinReply, error),
 ) *PeerService {
@@ -70,7 +70,7 @@ func newPeerService(hello func(context.Context, Hello) (Hello, error),
 
 // Hello answers a greeting with this peer's own.
 func (s *PeerService) Hello(ctx context.Context, in Hello, out *Hello) error {
-	return s.run(ctx, func(ctx context.Context) (err error) { *out, err = s.hello(ctx, in); return err })
+	return s.run(ctx, func(ctx context.Context) error { *out = s.hello(ctx, in); return nil })
 }
 
 // Await waits as the request asks.

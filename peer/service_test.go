@@ -16,8 +16,8 @@ func waitingService(members ...peer.ID) (s *PeerService, running <-chan struct{}
 	someID := peer.ID("\x00\x04node") // short, but of the right form
 	began := make(chan struct{}, 8)
 	return newPeerService(
-		func(context.Context, Hello) (Hello, error) {
-			return Hello{Name: "one", Node: someID, Members: members, HasState: true}, nil
+		func(context.Context, Hello) Hello {
+			return Hello{Name: "one", Node: someID, Members: members, HasState: true}
 		},
 		func(ctx context.Context, _ reconcile.AwaitRequest) (reconcile.AwaitReply, error) {
 			began <- struct{}{}
