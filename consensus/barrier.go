@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/hashicorp/raft"
 )
 
 // rounds coalesces concurrent barriers: those that begin while a round runs
@@ -139,14 +141,18 @@ func (c *Consensus) readIndexHere() indexReply {
 		}
 		c.barrierTerm.Store(term)
 	}
-	index := c.machine.Applied()
-	if err := c.raft.VerifyLeader().Error(); err != nil {
-		return indexReply{Code: codeNotLeader}
+	index, since := c.machine.Applied(), c.answers.begin()
+	for {
+		if err := c.raft.VerifyLeader().Error(); err != nil {
+			return indexReply{Code: codeNotLeader}
+		}
+		// Had this peer lost and regained the lead meanwhile, others could have
+		// been acknowledged in between.
+		if c.raft.CurrentTerm() != term {
+			return indexReply{Code: codeNotLeader}
+		}
+		if c.answers.majority(c.servers(), raft.ServerID(c.id.String()), term, since) {
+			return indexReply{Code: codeOK, Index: index}
+		}
 	}
-	// Had this peer lost and regained the lead meanwhile, others could have
-	// been acknowledged in between.
-	if c.raft.CurrentTerm() != term {
-		return indexReply{Code: codeNotLeader}
-	}
-	return indexReply{Code: codeOK, Index: index}
 }

@@ -42,6 +42,7 @@ type Consensus struct {
 	machine *pinset.Machine
 	streams *streams
 	raft    *raft.Raft
+	answers *answers // to raft's questions to the voters
 	leaders *leaderWatch
 	forward *forwarder
 	batcher *batcher
@@ -143,7 +144,7 @@ func (c *Consensus) startRaft() error {
 		return errors.Join(fmt.Errorf("start raft: %w", err), c.streams.cut(ctx), transport.Close())
 	}
 	c.stores.log.Arm()
-	c.raft = r
+	c.raft, c.answers = r, transport.answers
 	transport.serve(r.CurrentTerm)
 	c.leaders = watchLeader(r, c.log)
 	return nil

@@ -24,6 +24,7 @@ var errNewTerm = errors.New("snapshot of a term that has not begun here")
 type guard struct {
 	*raft.NetworkTransport
 	terms     *terms
+	answers   *answers
 	log       raft.LogStore
 	snapshots raft.SnapshotStore
 	rpcs      chan raft.RPC
@@ -39,7 +40,7 @@ var (
 )
 
 func newGuard(t *raft.NetworkTransport, terms *terms, log raft.LogStore, snapshots raft.SnapshotStore) *guard {
-	return &guard{NetworkTransport: t, terms: terms, log: log, snapshots: snapshots, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
+	return &guard{NetworkTransport: t, terms: terms, answers: newAnswers(), log: log, snapshots: snapshots, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
 }
 
 // Consumer implements raft.Transport.
@@ -77,6 +78,16 @@ func (g *guard) pass(rpc raft.RPC) {
 	case g.rpcs <- rpc:
 	case <-g.stop:
 	}
+}
+
+// AppendEntries implements raft.Transport, and notes who follows this peer.
+func (g *guard) AppendEntries(id raft.ServerID, target raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	asked := g.answers.begin()
+	err := g.NetworkTransport.AppendEntries(id, target, req, resp)
+	if err == nil && resp.Success {
+		g.answers.ack(id, req.Term, asked)
+	}
+	return err
 }
 
 // SetHeartbeatHandler implements raft.Transport. Heartbeats that are not of the
