@@ -37,7 +37,10 @@ func newNode(t testing.TB) *core.IpfsNode {
 // TestLinksAreToTheProcessThatIsThere: an old connection swallows what is sent to a node that was killed and is back.
 func TestLinksAreToTheProcessThatIsThere(t *testing.T) {
 	here, there := newNode(t), newNode(t)
-	l := newLinks(here)
+	l, err := newLinks(here)
+	if err != nil {
+		t.Fatal(err)
+	}
 	hello := Hello{Node: there.Identity, NodeAddrs: ipfs.Addrs(there), Process: "first"}
 	conn := func() network.Conn {
 		t.Helper()

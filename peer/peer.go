@@ -141,7 +141,9 @@ func (p *Peer) openNode(ctx context.Context) (err error) {
 	if p.pins, err = ipfs.NewPins(p.node); err != nil {
 		return err
 	}
-	p.links = newLinks(p.node)
+	if p.links, err = newLinks(p.node); err != nil {
+		return err
+	}
 	p.connector = ipfs.NewConnector(p.node, p.pins, p.dir.ipfs())
 	return nil
 }
