@@ -23,7 +23,7 @@ const (
 	stallTimeout = 10 * time.Second
 	// restTime is how long a member is left out after a failure.
 	restTime    = 5 * time.Second
-	openTimeout = 2 * time.Second
+	openTimeout = time.Second
 )
 
 var (
@@ -55,9 +55,11 @@ type link struct {
 	heard  atomic.Int64 // counts answers
 	lateAt atomic.Int64 // heard, plus one, when it last let somebody wait too long
 
+	rests atomic.Int64 // the Unix time in nanoseconds until which nothing is asked
+
+	opening sync.Mutex // held while a stream is opened
 	mu      sync.Mutex
 	now     *pipe
-	rests   time.Time // until then nothing is asked
 	closed  bool
 	running sync.WaitGroup
 }
@@ -68,13 +70,14 @@ func newLink(h host.Host, member peer.ID) *link {
 	return l
 }
 
-// usable tells whether it makes sense to ask now.
+// usable tells whether it makes sense to ask now. It never waits.
 func (l *link) usable() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.closed && !l.late() && time.Now().After(l.rests) &&
-		l.host.Network().Connectedness(l.member) == network.Connected
+	return !l.late() && !l.resting() && l.host.Network().Connectedness(l.member) == network.Connected
 }
+
+func (l *link) resting() bool { return time.Now().UnixNano() < l.rests.Load() }
+
+func (l *link) rest() { l.rests.Store(time.Now().Add(restTime).UnixNano()) }
 
 // late tells whether the member has let somebody wait too long, and has not answered anything since.
 func (l *link) late() bool { return l.lateAt.Load() == l.heard.Load()+1 }
@@ -153,11 +156,12 @@ func (l *link) settle(q question, a answer, err error) {
 	q.reply <- reply{answer: a, from: l, err: err}
 }
 
-// fail leaves the member out for a while.
+// fail gives a stream up and leaves the member out for a while.
 func (l *link) fail(p *pipe, err error) {
 	l.mu.Lock()
 	if l.now == p {
-		l.now, l.rests = nil, time.Now().Add(restTime)
+		l.now = nil
+		l.rest()
 		l.lateAt.Store(0)
 	}
 	l.mu.Unlock()
@@ -166,42 +170,50 @@ func (l *link) fail(p *pipe, err error) {
 
 // distrust ends the stream of a member that has sent something wrong.
 func (l *link) distrust(err error) {
-	l.mu.Lock()
-	p := l.now
-	l.mu.Unlock()
-	if p != nil {
+	if p := l.current(); p != nil {
 		l.fail(p, err)
 	}
 }
 
 // revive forgets earlier failures: the member is another process now.
 func (l *link) revive() {
+	l.rests.Store(0)
+	l.lateAt.Store(0)
+}
+
+func (l *link) current() *pipe {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rests = time.Time{}
-	l.lateAt.Store(0)
+	return l.now
 }
 
 // pipe returns the stream, a new one if there is none.
 func (l *link) pipe(ctx context.Context) (*pipe, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.closed:
-		return nil, context.Canceled
-	case l.now != nil:
-		return l.now, nil
-	case time.Now().Before(l.rests):
+	if p := l.current(); p != nil {
+		return p, nil
+	}
+	l.opening.Lock()
+	defer l.opening.Unlock()
+	if p := l.current(); p != nil {
+		return p, nil
+	}
+	if l.resting() {
 		return nil, errResting
 	}
-	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "members are connected already"), openTimeout)
+	timed, cancel := context.WithTimeout(network.WithNoDial(ctx, "members are connected already"), openTimeout)
 	defer cancel()
-	stream, err := l.host.NewStream(ctx, l.member, Protocol)
+	stream, err := l.host.NewStream(timed, l.member, Protocol)
 	if err != nil {
-		if !errors.Is(err, context.Canceled) {
-			l.rests = time.Now().Add(restTime)
+		if ctx.Err() == nil {
+			l.rest()
 		}
-		return nil, err
+		return nil, fmt.Errorf("open stream: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		_ = stream.Reset() // it was never used
+		return nil, context.Canceled
 	}
 	p := &pipe{link: l, stream: stream, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	l.now = p
