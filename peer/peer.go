@@ -70,6 +70,7 @@ type Peer struct {
 	reconciler *reconcile.Reconciler
 	service    *PeerService
 	client     *rpc.Client
+	awaits     *awaitClient
 	clusterAPI *clientHolder
 	monitor    Monitor
 	cluster    *ipfscluster.Cluster
@@ -180,7 +181,20 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		p.service.close()
 		return nil
 	})
+	p.openAwaits()
 	return nil
+}
+
+func (p *Peer) openAwaits() {
+	p.awaits = newAwaitClient(p.host)
+	server := newAwaitServer(p.reconciler.Await)
+	p.host.SetStreamHandler(awaitProtocol, server.handle)
+	p.onClose("waits for holders", func() error {
+		p.host.RemoveStreamHandler(awaitProtocol)
+		p.awaits.close()
+		server.close()
+		return nil
+	})
 }
 
 func (p *Peer) openMesh(context.Context) error {
