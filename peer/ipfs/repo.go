@@ -142,17 +142,8 @@ func blockStoreConfig(map[string]any) (fsrepo.DatastoreConfig, error) { return b
 // DiskSpec implements fsrepo.DatastoreConfig.
 func (blockStore) DiskSpec() fsrepo.DiskSpec { return blockfiles.DiskSpec() }
 
-// Create implements fsrepo.DatastoreConfig. The names of new directories in dir are on the disk when it returns.
-func (blockStore) Create(dir string) (repo.Datastore, error) {
-	store, err := blockfiles.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := syncPath(dir); err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return store, nil
-}
+// Create implements fsrepo.DatastoreConfig.
+func (blockStore) Create(dir string) (repo.Datastore, error) { return blockfiles.Open(dir) }
 
 // leavePublicNetwork switches off everything by which a node finds or serves strangers. What is left of the DHT is the one
 // between the peers' own nodes, also when they share a machine: names need it.

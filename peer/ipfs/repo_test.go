@@ -103,21 +103,27 @@ func TestPublicNodeKeepsKubosDefaults(t *testing.T) {
 	}
 }
 
-func TestLargeBlocksAreFilesAndTheRestInPebble(t *testing.T) {
+func TestBlocksAreKeptInAStoreOfTheirOwn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ipfs")
 	node := openNode(t, dir)
 	mounts, _ := nodeSettings(t, node).Datastore.Spec["mounts"].([]any)
 	if len(mounts) != 2 {
 		t.Fatalf("datastore mounts: %v", mounts)
 	}
-	for _, r := range []struct{ size, files int }{{9, 0}, {100_000, 1}} {
-		before := countFiles(t, filepath.Join(dir, "blocks"), ".data")
-		if err := node.DAG.Add(t.Context(), merkledag.NewRawNode(make([]byte, r.size))); err != nil {
+	for _, size := range []int{9, 100_000} {
+		block := merkledag.NewRawNode(make([]byte, size))
+		if err := node.DAG.Add(t.Context(), block); err != nil {
 			t.Fatal(err)
 		}
-		if after := countFiles(t, filepath.Join(dir, "blocks"), ".data"); after != before+r.files {
-			t.Errorf("%d block files, then %d after a block of %d bytes more", before, after, r.size)
+		if !stored(t, node, block.Cid())[0] {
+			t.Errorf("the block of %d bytes is not here", size)
 		}
+	}
+	if n := countFiles(t, filepath.Join(dir, "blocks"), ".data"); n > 0 {
+		t.Errorf("%d blocks are files of their own", n)
+	}
+	if n := countFiles(t, filepath.Join(dir, "underlay-blocks"), ".blocks"); n != 1 {
+		t.Errorf("the large block is in %d files", n)
 	}
 	if n := countFiles(t, filepath.Join(dir, "datastore"), ".log"); n == 0 {
 		t.Error("no Pebble log beside the blocks")

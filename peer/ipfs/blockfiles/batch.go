@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/ipfs/go-datastore"
-	"golang.org/x/sync/errgroup"
 )
-
-// parallelFiles is how many files of a batch are written at a time: the file system brings those to disk together.
-const parallelFiles = 32
 
 // batch collects changes until Commit, which is not atomic: if it fails, some of them may have been made.
 type batch struct {
@@ -43,12 +40,14 @@ func (b *batch) Delete(_ context.Context, key datastore.Key) error {
 	return nil
 }
 
-// Commit stores the small blocks in one write and the large ones beside each other.
+// Commit makes the changes. Like Put it does not sync.
 func (b *batch) Commit(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.put(ctx); err != nil {
-		return fmt.Errorf("store %d blocks: %w", len(b.puts), err)
+	if len(b.puts) > 0 {
+		if err := b.store.putMany(ctx, b.puts); err != nil {
+			return fmt.Errorf("store %d blocks: %w", len(b.puts), err)
+		}
 	}
 	for _, key := range b.gone {
 		if err := b.store.Delete(ctx, key); err != nil {
@@ -60,24 +59,39 @@ func (b *batch) Commit(ctx context.Context) error {
 	return nil
 }
 
-func (b *batch) put(ctx context.Context) error {
-	small := make(map[datastore.Key][]byte)
-	work, ctx := errgroup.WithContext(ctx)
-	work.SetLimit(parallelFiles)
-	for key, value := range b.puts {
-		if len(value) > smallLimit {
-			work.Go(func() error { return b.store.Put(ctx, key, value) })
-			continue
-		}
-		has, err := b.store.Has(ctx, key)
-		if err != nil {
-			work.Go(func() error { return err })
-			break
-		}
-		if !has {
-			small[key] = value
-		}
+// putMany stores blocks, the small ones in one write.
+func (s *Store) putMany(ctx context.Context, values map[datastore.Key][]byte) error {
+	if err := s.checkRoom(); err != nil {
+		return err
 	}
-	work.Go(func() error { return b.store.small.put(ctx, small) })
-	return work.Wait()
+	err := s.use(func() error {
+		small := s.db.NewBatch()
+		defer small.Close()
+		for key, value := range values {
+			if len(value) > smallLimit {
+				if err := s.put(ctx, key, value); err != nil {
+					return err
+				}
+				continue
+			}
+			if has, err := s.has(ctx, key); has || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if err := addSmall(small, key, value); err != nil {
+				return err
+			}
+		}
+		if small.Empty() {
+			return s.commits.failure()
+		}
+		defer s.commits.changed()
+		return small.Commit(pebble.NoSync)
+	})
+	if err != nil {
+		return err
+	}
+	return s.commitEarly(ctx)
 }
