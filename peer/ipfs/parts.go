@@ -30,7 +30,7 @@ func (r nodeRepo) Close() error { return errors.Join(r.Repo.Close(), r.pins.Clos
 // replaceParts is for kubo's registry of changes to the nodes that it builds. Those that have a nodeRepo get our pinner in
 // place of kubo's, and an exchange that asks the nodes of the cluster's members before the wider network.
 func replaceParts(info core.FXNodeInfo) ([]fx.Option, error) {
-	return append(info.FXOptions, fx.Decorate(replacePinner), fx.Decorate(replaceExchange)), nil
+	return append(info.FXOptions, fx.Decorate(replacePinner), fx.Decorate(replaceExchange), fx.Provide(dialOptions)), nil
 }
 
 func replacePinner(old pin.Pinner, life fx.Lifecycle, r repo.Repo, dag ipld.DAGService) pin.Pinner {

@@ -58,6 +58,16 @@ func (c *commits) pending(key datastore.Key) (place, bool) {
 	return at, ok
 }
 
+// usage returns how many bytes the blocks take that the index does not have yet.
+func (c *commits) usage() (sum uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, at := range c.places {
+		sum += uint64(at.room())
+	}
+	return sum
+}
+
 func (c *commits) failure() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/ipfs/go-datastore"
@@ -31,23 +32,25 @@ func (s *Store) Query(ctx context.Context, q query.Query) (query.Results, error)
 		s.using.RUnlock()
 		return nil, errors.Join(fmt.Errorf("list blocks of earlier builds: %w", err), indexed.Close())
 	}
-	more := indexed.First()
+	more, failed := indexed.First(), error(nil)
 	all := query.ResultsFromIterator(inner, query.Iterator{
 		Next: func() (query.Result, bool) {
+			if err := indexed.Error(); err != nil && failed == nil {
+				failed = err
+				return query.Result{Error: fmt.Errorf("list blocks: %w", err)}, true
+			}
 			if !more {
-				if err := indexed.Error(); err != nil {
-					return query.Result{Error: err}, false
-				}
 				return flat.NextSync()
 			}
 			r := s.result(indexed, q)
 			more = indexed.Next()
 			return r, true
 		},
-		Close: func() error {
+		Close: sync.OnceValue(func() error {
 			defer s.using.RUnlock()
+			more = false
 			return errors.Join(flat.Close(), indexed.Close())
-		},
+		}),
 	})
 	return query.NaiveQueryApply(q, all), nil
 }

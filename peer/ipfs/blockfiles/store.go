@@ -253,7 +253,7 @@ func (s *Store) checkRoom() error {
 func (s *Store) DiskUsage(ctx context.Context) (usage uint64, err error) {
 	err = s.use(func() error {
 		flat, err := s.flat.DiskUsage(ctx)
-		usage = flat + s.db.Metrics().DiskSpaceUsage() + s.segments.usage()
+		usage = flat + s.db.Metrics().DiskSpaceUsage() + s.segments.usage() + s.commits.usage()
 		return err
 	})
 	return usage, err
