@@ -7,7 +7,9 @@ import (
 
 	"github.com/ipfs/boxo/blockstore"
 	"github.com/ipfs/boxo/exchange"
+	"github.com/ipfs/boxo/filestore"
 	pin "github.com/ipfs/boxo/pinning/pinner"
+	"github.com/ipfs/go-datastore"
 	pebbleds "github.com/ipfs/go-ds-pebble"
 	ipld "github.com/ipfs/go-ipld-format"
 	"github.com/ipfs/kubo/core"
@@ -26,6 +28,39 @@ type nodeRepo struct {
 
 // Close implements repo.Repo.
 func (r nodeRepo) Close() error { return errors.Join(r.Repo.Close(), r.pins.Close()) }
+
+// Datastore implements repo.Repo.
+func (r nodeRepo) Datastore() repo.Datastore {
+	conf, err := r.Config()
+	if err != nil || conf.Experimental.FilestoreEnabled || conf.Experimental.UrlstoreEnabled {
+		return r.Repo.Datastore()
+	}
+	return withoutFilestore{r.Repo.Datastore()}
+}
+
+// withoutFilestore is a datastore that has no references to files outside, which kubo would sync with every add.
+type withoutFilestore struct{ repo.Datastore }
+
+// Sync implements datastore.Datastore.
+func (d withoutFilestore) Sync(ctx context.Context, prefix datastore.Key) error {
+	if prefix == filestore.FilestorePrefix {
+		return nil
+	}
+	return d.Datastore.Sync(ctx, prefix)
+}
+
+// DiskUsage implements datastore.PersistentDatastore.
+func (d withoutFilestore) DiskUsage(ctx context.Context) (uint64, error) {
+	return datastore.DiskUsage(ctx, d.Datastore)
+}
+
+// CollectGarbage implements datastore.GCDatastore, by which kubo ends its collections.
+func (d withoutFilestore) CollectGarbage(ctx context.Context) error {
+	if inner, ok := d.Datastore.(datastore.GCDatastore); ok {
+		return inner.CollectGarbage(ctx)
+	}
+	return nil
+}
 
 // replaceParts is for kubo's registry of changes to the nodes that it builds. Those that have a nodeRepo get our pinner in
 // place of kubo's, and an exchange that asks the nodes of the cluster's members before the wider network.

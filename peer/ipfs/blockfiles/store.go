@@ -24,6 +24,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/ipfs/go-datastore"
+	"github.com/ipfs/go-datastore/query"
 	flatfs "github.com/ipfs/go-ds-flatfs"
 	"golang.org/x/sys/unix"
 )
@@ -44,7 +45,8 @@ var errClosed = errors.New("the store of blocks is closed")
 // Store keeps blocks. Its methods may be called from any goroutine.
 type Store struct {
 	dir      string
-	flat     *flatfs.Datastore // of earlier builds
+	flat     *flatfs.Datastore // of earlier builds; nothing is written there
+	flatUsed bool              // there are blocks in it
 	db       *pebble.DB
 	segments *segments
 	commits  commits
@@ -70,6 +72,9 @@ func Open(dir string) (_ *Store, err error) {
 	if s.flat, err = flatfs.CreateOrOpen(filepath.Join(dir, flatDir), flatfs.IPFS_DEF_SHARD, true); err != nil {
 		return nil, fmt.Errorf("open blocks of earlier builds: %w", err)
 	}
+	if s.flatUsed, err = hasBlocks(s.flat); err != nil {
+		return nil, errors.Join(fmt.Errorf("list blocks of earlier builds: %w", err), s.flat.Close())
+	}
 	if s.db, err = openIndex(filepath.Join(dir, indexDir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open index of blocks: %w", err), s.flat.Close())
 	}
@@ -81,6 +86,16 @@ func Open(dir string) (_ *Store, err error) {
 		return nil, errors.Join(fmt.Errorf("sync directories of blocks: %w", err), s.Close())
 	}
 	return s, nil
+}
+
+func hasBlocks(flat *flatfs.Datastore) (bool, error) {
+	results, err := flat.Query(context.Background(), query.Query{KeysOnly: true})
+	if err != nil {
+		return false, err
+	}
+	defer results.Close()
+	first, any := results.NextSync()
+	return any, first.Error
 }
 
 // DiskSpec describes what is on the disk as kubo compares it at every start: it is what an earlier build has written,
@@ -147,10 +162,13 @@ func (s *Store) GetSize(ctx context.Context, key datastore.Key) (size int, err e
 
 func (s *Store) size(ctx context.Context, key datastore.Key) (size int, err error) {
 	found, err := s.look(key, func(e entry) error { size = e.size(); return nil })
-	if err == nil && !found {
+	switch {
+	case found || err != nil:
+		return size, err
+	case s.flatUsed:
 		return s.flat.GetSize(ctx, key)
 	}
-	return size, err
+	return 0, datastore.ErrNotFound
 }
 
 // Get returns the block, or datastore.ErrNotFound.
@@ -159,10 +177,14 @@ func (s *Store) Get(ctx context.Context, key datastore.Key) (value []byte, err e
 		s.punching.RLock()
 		defer s.punching.RUnlock()
 		found, err := s.look(key, func(e entry) (err error) { value, err = s.read(e); return err })
-		if err == nil && !found {
+		switch {
+		case found || err != nil:
+			return err
+		case s.flatUsed:
 			value, err = s.flat.Get(ctx, key)
+			return err
 		}
-		return err
+		return datastore.ErrNotFound
 	})
 	return value, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/ipfs/boxo/blockstore"
 	"github.com/ipfs/boxo/exchange"
@@ -56,21 +57,23 @@ func (x *Exchange) NotifyNewBlocks(ctx context.Context, fresh ...blocks.Block) e
 
 // GetBlock implements exchange.Fetcher.
 func (x *Exchange) GetBlock(ctx context.Context, c cid.Cid) (blocks.Block, error) {
-	return x.newSession(x.wider).GetBlock(ctx, c)
+	return x.newSession(x.widely).GetBlock(ctx, c)
 }
 
 // GetBlocks implements exchange.Fetcher.
 func (x *Exchange) GetBlocks(ctx context.Context, cids []cid.Cid) (<-chan blocks.Block, error) {
-	return x.newSession(x.wider).GetBlocks(ctx, cids)
+	return x.newSession(x.widely).GetBlocks(ctx, cids)
 }
 
 // NewSession implements exchange.SessionExchange.
 func (x *Exchange) NewSession(ctx context.Context) exchange.Fetcher {
 	if wider, ok := x.wider.(exchange.SessionExchange); ok {
-		return x.newSession(wider.NewSession(ctx))
+		return x.newSession(sync.OnceValue(func() exchange.Fetcher { return wider.NewSession(ctx) }))
 	}
-	return x.newSession(x.wider)
+	return x.newSession(x.widely)
 }
+
+func (x *Exchange) widely() exchange.Fetcher { return x.wider }
 
 var errMismatch = errors.New("the content does not hash to the CID")
 

@@ -23,11 +23,11 @@ const (
 // session fetches blocks that belong together: the member that had the last one probably has the next.
 type session struct {
 	*Exchange
-	wider     exchange.Fetcher
+	wider     func() exchange.Fetcher // most sessions never need it
 	preferred atomic.Pointer[link]
 }
 
-func (x *Exchange) newSession(wider exchange.Fetcher) *session {
+func (x *Exchange) newSession(wider func() exchange.Fetcher) *session {
 	return &session{Exchange: x, wider: wider}
 }
 
@@ -39,14 +39,14 @@ func (s *session) GetBlock(ctx context.Context, c cid.Cid) (blocks.Block, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return s.wider.GetBlock(ctx, c)
+	return s.wider().GetBlock(ctx, c)
 }
 
 // GetBlocks implements exchange.Fetcher. What comes from members is stored before it is handed out, several blocks at a
 // time: the caller stores them one by one, and finds them there.
 func (s *session) GetBlocks(ctx context.Context, cids []cid.Cid) (<-chan blocks.Block, error) {
 	if len(s.members.usable(ctx, nil)) == 0 {
-		return s.wider.GetBlocks(ctx, cids)
+		return s.wider().GetBlocks(ctx, cids)
 	}
 	out := make(chan blocks.Block)
 	go func() {
@@ -98,7 +98,7 @@ func (s *session) fetch(ctx context.Context, cids []cid.Cid, out chan<- blocks.B
 }
 
 func (s *session) fetchWidely(ctx context.Context, cids []cid.Cid, out chan<- blocks.Block) {
-	found, err := s.wider.GetBlocks(ctx, cids)
+	found, err := s.wider().GetBlocks(ctx, cids)
 	if err != nil {
 		return // the caller counts what has come
 	}
