@@ -39,8 +39,14 @@ func New(h host.Host, store blockstore.Blockstore, wider exchange.Interface) *Ex
 // says that the node runs anew, so that earlier failures do not count.
 func (x *Exchange) Admit(node peer.ID) { x.members.admit(node) }
 
-// Expel undoes Admit.
-func (x *Exchange) Expel(node peer.ID) { x.members.expel(node) }
+// Expel undoes Admit, and ends what is under way with that node.
+func (x *Exchange) Expel(node peer.ID) {
+	x.members.expel(node)
+	x.server.drop(node)
+}
+
+// Admitted tells whether the node is a member's.
+func (x *Exchange) Admitted(node peer.ID) bool { return x.members.has(node) }
 
 // Close implements exchange.Interface: it ends all that runs and waits for it.
 func (x *Exchange) Close() error {

@@ -77,8 +77,12 @@ func TestStrangersAreNotServed(t *testing.T) {
 		t.Errorf("a member does not get the block: %v", err)
 	}
 	server.Expel(stranger.host.ID())
-	if server.members.has(stranger.host.ID()) {
-		t.Error("it is still a member")
+	other := makeBlocks(2, 10)[1]
+	server.put(t, other)
+	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := stranger.GetBlock(ctx, other.Cid()); !errors.Is(err, context.DeadlineExceeded) || server.Admitted(stranger.host.ID()) {
+		t.Errorf("what is no member any more gets the block: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,11 +33,11 @@ type server struct {
 
 	mu     sync.Mutex
 	closed bool
-	open   map[peer.ID]int // streams
+	open   map[peer.ID][]network.Stream
 }
 
 func newServer(blocks blockstore.Blockstore, admits func(peer.ID) bool) *server {
-	s := &server{blocks: blocks, admits: admits, open: make(map[peer.ID]int)}
+	s := &server{blocks: blocks, admits: admits, open: make(map[peer.ID][]network.Stream)}
 	s.ending, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -44,11 +45,11 @@ func newServer(blocks blockstore.Blockstore, admits func(peer.ID) bool) *server 
 // handle is the handler of the protocol's streams. It returns when the stream has ended.
 func (s *server) handle(stream network.Stream) {
 	from := stream.Conn().RemotePeer()
-	if !s.enter(from) {
+	if !s.enter(from, stream) {
 		_ = stream.Reset() // what a stranger makes of it is not our concern
 		return
 	}
-	defer s.leave(from)
+	defer s.leave(from, stream)
 	defer context.AfterFunc(s.ending, func() { _ = stream.Reset() })()
 	if err := s.serve(stream); err != nil {
 		_ = stream.Reset()
@@ -57,24 +58,34 @@ func (s *server) handle(stream network.Stream) {
 	_ = stream.Close()
 }
 
-func (s *server) enter(from peer.ID) bool {
+func (s *server) enter(from peer.ID, stream network.Stream) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || !s.admits(from) || s.open[from] == maxStreams {
+	if s.closed || !s.admits(from) || len(s.open[from]) == maxStreams {
 		return false
 	}
-	s.open[from]++
+	s.open[from] = append(s.open[from], stream)
 	s.running.Add(1)
 	return true
 }
 
-func (s *server) leave(from peer.ID) {
+func (s *server) leave(from peer.ID, stream network.Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open[from]--; s.open[from] == 0 {
+	s.open[from] = slices.DeleteFunc(s.open[from], func(other network.Stream) bool { return other == stream })
+	if len(s.open[from]) == 0 {
 		delete(s.open, from)
 	}
 	s.running.Done()
+}
+
+// drop ends the streams of a node that is no member any more.
+func (s *server) drop(node peer.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stream := range s.open[node] {
+		_ = stream.Reset() // its handler sees that
+	}
 }
 
 // serve answers until the stream ends. Answers are sent when no request waits.
