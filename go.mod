@@ -4,7 +4,7 @@ go 1.26.4
 
 require (
 	github.com/anishathalye/porcupine v1.3.1 // checks in tests that recorded histories are linearizable
-	github.com/cockroachdb/pebble/v2 v2.1.5 // the replicated state on disk
+	github.com/cockroachdb/pebble/v2 v2.1.5 // the replicated state and the index of blocks on disk
 	github.com/gofrs/flock v0.13.1 // one process per data directory
 	github.com/gorilla/mux v1.8.1 // routes of the REST API, matched as the stock API matches them
 	github.com/hashicorp/go-hclog v1.6.3 // raft's logger, bridged to slog
@@ -16,8 +16,8 @@ require (
 	github.com/ipfs/go-block-format v0.2.3 // blocks handed to the node
 	github.com/ipfs/go-cid v0.6.1 // CIDs
 	github.com/ipfs/go-datastore v0.9.1 // the interface of the local pins' store; the orchestrator wants one
-	github.com/ipfs/go-ds-flatfs v0.6.0 // where large blocks are kept, in files of their own
-	github.com/ipfs/go-ds-pebble v0.5.11 // where the local pins and small blocks are kept
+	github.com/ipfs/go-ds-flatfs v0.6.0 // blocks that earlier builds have stored
+	github.com/ipfs/go-ds-pebble v0.5.11 // where the local pins are kept
 	github.com/ipfs/go-ipfs-cmds v0.16.1 // errors in kubo's RPC form
 	github.com/ipfs/go-ipld-format v0.6.3 // nodes and their errors
 	github.com/ipfs/go-log/v2 v2.9.2 // quiets the libraries' loggers
