@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -24,6 +25,7 @@ type rpcRig struct {
 	t      testing.TB
 	node   *core.IpfsNode
 	pinset *mapPinset
+	self   member
 }
 
 func newRPCRig(t testing.TB) *rpcRig {
@@ -31,11 +33,15 @@ func newRPCRig(t testing.TB) *rpcRig {
 	node, dir := newNode(t)
 	pinset := newMapPinset(node.DAG)
 	l := listenLoopback(t)
-	rpc, err := NewRPC(node, pinset, dir, l)
+	network := newTestNetwork()
+	self := network.join(t, "peer-1")
+	rpc, err := NewRPC(RPCOptions{
+		Node: node, Repo: dir, Pinset: pinset, Peers: self, Listener: l, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatalf("make RPC API: %v", err)
 	}
-	return &rpcRig{serve(t, l, Handler(rpc, http.NotFoundHandler()), time.Second), t, node, pinset}
+	return &rpcRig{serve(t, l, Handler(rpc.Clients, http.NotFoundHandler()), time.Second), t, node, pinset, self}
 }
 
 // post sends a command without a body; options are pairs of name and value.
