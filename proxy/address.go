@@ -55,6 +55,9 @@ func newAddressed(peers Peers, alone, cluster http.Handler, logger *slog.Logger)
 
 func (a *addressed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := r.Header.Get(peerHeader)
+	if command := commandOf(r); name == "" && (command == "repo/stat" || command == "stats/repo") {
+		name = r.URL.Query().Get("peer")
+	}
 	if name == "" {
 		a.cluster.ServeHTTP(w, r)
 		return
@@ -107,33 +110,6 @@ func find(ctx context.Context, peers Peers, name string) (peer.ID, error) {
 	}
 	return found, nil
 }
-
-// answering puts the name of the answering peer into every answer of next.
-func answering(id peer.ID, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(peerHeader, id.String())
-		next.ServeHTTP(answerWriter{w}, r)
-	})
-}
-
-// answerWriter lets scripts of other sites, where kubo lets them read its own headers, read ours too.
-type answerWriter struct{ http.ResponseWriter }
-
-const exposeHeader = "Access-Control-Expose-Headers"
-
-// WriteHeader implements http.ResponseWriter.
-func (w answerWriter) WriteHeader(status int) {
-	if exposed := w.Header().Get(exposeHeader); exposed != "" {
-		w.Header().Set(exposeHeader, exposed+", "+peerHeader)
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Flush implements http.Flusher, which kubo looks for.
-func (w answerWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
-
-// Unwrap lets http.ResponseController reach what is below.
-func (w answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // writeUnavailable answers that the same request may succeed a little later.
 func writeUnavailable(w http.ResponseWriter, err error) {

@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 
@@ -10,6 +12,9 @@ import (
 	"github.com/ipfs/kubo/commands"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
+	"github.com/ipfs/kubo/repo"
+
+	kuboconfig "github.com/ipfs/kubo/config"
 )
 
 // RPCOptions configure the RPC API.
@@ -18,49 +23,132 @@ type RPCOptions struct {
 	Repo     string         // that node's repository directory
 	Pinset   Pinset         // what commands that pin act on
 	Peers    Peers          // this one and the others
+	Collect  Collector      // prepares that node for a collection
+	Copies   int            // how many peers hold what is pinned; all if it is not positive
 	Listener net.Listener   // where clients connect
 	Logger   *slog.Logger
+
+	config *core.IpfsNode // whose settings of the API count; nil: Node
 }
 
-// RPC is kubo's RPC API under /api/v0/. Commands that pin act on the whole cluster; a request that names a peer is
-// answered by that one.
+// Collector is what a collection needs of the peer.
+type Collector interface {
+	// DropUnwanted takes the local pins away that the pinset, as of now, does not want on this peer.
+	DropUnwanted(ctx context.Context) error
+}
+
+// RPC is kubo's RPC API under /api/v0/. Commands that pin, and those for which the peers' blocks are local ones, act on the
+// whole cluster; a request that names a peer is answered by that one, for its own node.
 type RPC struct {
 	Clients http.Handler // for everybody
-	Members http.Handler // for the other members of the cluster only, who speak for clients of theirs
+	Members http.Handler // for the members of the cluster only, who speak for their clients or for themselves
 }
 
 // NewRPC makes the RPC API of a peer.
 func NewRPC(o RPCOptions) (*RPC, error) {
+	pins := newClusterPinner(o.Pinset, o.Node.DAG)
+	blocks := newClusterBlocks(o.Node.Blockstore, o.Peers)
 	apiNode := *o.Node // shares everything with the node but what must be cluster-wide
-	apiNode.Pinning = newClusterPinner(o.Pinset, o.Node.DAG)
-	cluster, err := kuboHandler(&apiNode, o)
+	apiNode.Pinning = pins
+	own, err := kuboHandler(&apiNode, o)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
 	}
-	local, err := kuboHandler(o.Node, o)
+	all, err := kuboHandler(newClusterNode(apiNode, pins, blocks), o)
 	if err != nil {
-		return nil, fmt.Errorf("serve RPC API of the node: %w", err)
+		return nil, fmt.Errorf("serve RPC API with the blocks of all peers: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle(corehttp.APIPath+"/", withConsistency(withAcks(cluster)))
-	// A collection goes by the pins of the node whose blocks it removes.
-	mux.Handle(corehttp.APIPath+"/repo/gc", local)
-	mux.Handle(corehttp.APIPath+"/shutdown", refuse("a peer is not stopped through its API; stop its service instead"))
-	served := newAddressed(o.Peers, mux, mux, o.Logger)
-	return &RPC{Clients: served, Members: served}, nil
+	trusting := o
+	trusting.config = trustingNode(o.Node)
+	trusted, err := kuboHandler(&apiNode, trusting)
+	if err != nil {
+		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
+	}
+	alone := commandMux{
+		"repo/gc":  collectHere(o), // by the pins of the node whose blocks are removed
+		"shutdown": refuse("a peer is not stopped through its API; stop its service instead"),
+		"":         withConsistency(withAcks(own)),
+	}
+	whole := maps.Clone(alone)
+	whole["repo/gc"] = collectAll(o.Peers)
+	whole["repo/stat"], whole["stats/repo"] = statCluster(o, blocks), statCluster(o, blocks)
+	whole[""] = withConsistency(withAcks(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if seesCluster(r) {
+			all.ServeHTTP(w, r)
+			return
+		}
+		own.ServeHTTP(w, r)
+	})))
+	clients := newAddressed(o.Peers, alone, whole, o.Logger)
+	members := http.NewServeMux()
+	members.Handle("/", clients)
+	members.Handle(nodePath+"/", http.StripPrefix(nodePath, trusted))
+	members.Handle(nodePath+hasPath, answerHas(o.Node.Blockstore))
+	return &RPC{Clients: clients, Members: members}, nil
+}
+
+// commandMux finds the handler of a command; that of "" is for all others.
+type commandMux map[string]http.Handler
+
+func (m commandMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h, ok := m[commandOf(r)]
+	if !ok {
+		h = m[""]
+	}
+	h.ServeHTTP(w, r)
 }
 
 // kuboHandler is kubo's own command tree on a node.
 func kuboHandler(node *core.IpfsNode, o RPCOptions) (http.Handler, error) {
-	env := commands.Context{
-		ConfigRoot:    o.Repo,
-		ReqLog:        &commands.ReqLog{},
-		ConstructNode: func() (*core.IpfsNode, error) { return node, nil },
-	}
+	env := commandContext(o, func() (*core.IpfsNode, error) { return node, nil })
 	if _, err := env.GetAPI(); err != nil { // cached without a lock: make it before the first request
 		return nil, err
 	}
-	return corehttp.MakeHandler(node, o.Listener, corehttp.CheckVersionOption(), corehttp.CommandsOption(env))
+	return serveCommands(o, env)
+}
+
+// onNode is kubo's own command tree on a node that is made for each request, when kubo has found that it may be answered.
+func onNode(o RPCOptions, node func(*http.Request) (*core.IpfsNode, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, err := serveCommands(o, commandContext(o, func() (*core.IpfsNode, error) { return node(r) }))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func commandContext(o RPCOptions, node func() (*core.IpfsNode, error)) commands.Context {
+	return commands.Context{ConfigRoot: o.Repo, ReqLog: &commands.ReqLog{}, ConstructNode: node}
+}
+
+func serveCommands(o RPCOptions, env commands.Context) (http.Handler, error) {
+	settings := o.Node
+	if o.config != nil {
+		settings = o.config
+	}
+	return corehttp.MakeHandler(settings, o.Listener, corehttp.CheckVersionOption(), corehttp.CommandsOption(env))
+}
+
+// trustingNode is a node with settings by which whoever asks needs no authorization.
+func trustingNode(node *core.IpfsNode) *core.IpfsNode {
+	trusting := *node
+	trusting.Repo = trustingRepo{node.Repo}
+	return &trusting
+}
+
+type trustingRepo struct{ repo.Repo }
+
+// Config implements repo.Repo.
+func (r trustingRepo) Config() (*kuboconfig.Config, error) {
+	own, err := r.Repo.Config()
+	if err != nil {
+		return nil, err
+	}
+	conf := *own
+	conf.API.Authorizations = nil
+	return &conf, nil
 }
 
 // refuse answers a command with an error in kubo's form.

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,26 +24,55 @@ import (
 // rpcRig is kubo's RPC API on a real node, with a pinset in a map behind it.
 type rpcRig struct {
 	*serving
-	t      testing.TB
-	node   *core.IpfsNode
-	pinset *mapPinset
-	self   member
+	t       testing.TB
+	node    *core.IpfsNode
+	pinset  *mapPinset
+	self    member
+	dropped atomic.Int32 // how often DropUnwanted was called
 }
 
 func newRPCRig(t testing.TB) *rpcRig {
 	t.Helper()
-	node, dir := newNode(t)
-	pinset := newMapPinset(node.DAG)
-	l := listenLoopback(t)
+	return joinRPC(t, newTestNetwork(), "peer-1", nil)
+}
+
+// newRPCRigs makes several peers with one pinset.
+func newRPCRigs(t testing.TB, n int) []*rpcRig {
+	t.Helper()
 	network := newTestNetwork()
-	self := network.join(t, "peer-1")
+	var pinset *mapPinset
+	rigs := make([]*rpcRig, n)
+	for i := range rigs {
+		rigs[i] = joinRPC(t, network, fmt.Sprintf("peer-%d", i+1), pinset)
+		pinset = rigs[i].pinset
+	}
+	return rigs
+}
+
+func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset) *rpcRig {
+	t.Helper()
+	node, dir := newNode(t)
+	if pinset == nil {
+		pinset = newMapPinset(node.DAG)
+	}
+	l, calls := listenLoopback(t), listenLoopback(t)
+	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name)}
 	rpc, err := NewRPC(RPCOptions{
-		Node: node, Repo: dir, Pinset: pinset, Peers: self, Listener: l, Logger: slog.New(slog.DiscardHandler),
+		Node: node, Repo: dir, Pinset: pinset, Peers: r.self, Collect: r, Listener: l, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatalf("make RPC API: %v", err)
 	}
-	return &rpcRig{serve(t, l, Handler(rpc.Clients, http.NotFoundHandler()), time.Second), t, node, pinset, self}
+	serve(t, calls, rpc.Members, time.Second)
+	network.reach(r.self, calls.Addr().String())
+	r.serving = serve(t, l, Handler(rpc.Clients, http.NotFoundHandler()), time.Second)
+	return r
+}
+
+// DropUnwanted implements Collector.
+func (r *rpcRig) DropUnwanted(context.Context) error {
+	r.dropped.Add(1)
+	return nil
 }
 
 // post sends a command without a body; options are pairs of name and value.

@@ -57,6 +57,8 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 		Repo:     filepath.Join(c.DataDir, "ipfs"),
 		Pinset:   p,
 		Peers:    p,
+		Collect:  p,
+		Copies:   c.Cluster.ReplicationMax,
 		Listener: l,
 		Logger:   logger,
 	}
