@@ -55,18 +55,25 @@ func option(r *http.Request, name string) bool {
 }
 
 // newClusterNode is the node of the commands that see the cluster.
-func newClusterNode(apiNode core.IpfsNode, pins *clusterPinner, blocks *clusterBlocks) *core.IpfsNode {
+func newClusterNode(apiNode core.IpfsNode, pins, reading *clusterPinner, blocks *clusterBlocks) *core.IpfsNode {
 	fetching := blockservice.New(blocks.GCBlockstore, offline.Exchange(blocks))
 	apiNode.Blockstore = blocks
 	apiNode.Blocks = blockservice.New(blocks, apiNode.Exchange)
-	apiNode.Pinning = offlinePinner{pins, merkledag.NewDAGService(fetching)}
+	apiNode.Pinning = offlinePinner{reading, pins, merkledag.NewDAGService(fetching)}
 	return &apiNode
+}
+
+// newReadingPinner answers questions about pins by the blocks that the peers have: it keeps none, and waits for none that
+// they do not have.
+func newReadingPinner(pins Pinset, blocks *clusterBlocks) *clusterPinner {
+	return newClusterPinner(pins, merkledag.NewDAGService(blockservice.New(blocks, offline.Exchange(blocks))))
 }
 
 // offlinePinner pins what the peers have, and asks nobody else for blocks.
 type offlinePinner struct {
-	*clusterPinner
-	peers ipld.DAGService // brings blocks from the other peers here
+	*clusterPinner                 // for questions
+	pins           *clusterPinner  // for pins
+	peers          ipld.DAGService // brings blocks from the other peers here
 }
 
 // Pin pins the node with everything below it if recursive is set.
@@ -76,5 +83,5 @@ func (p offlinePinner) Pin(ctx context.Context, node ipld.Node, recursive bool, 
 			return err // in the words of boxo's pinner
 		}
 	}
-	return p.clusterPinner.Pin(ctx, node, recursive, name)
+	return p.pins.Pin(ctx, node, recursive, name)
 }

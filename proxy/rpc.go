@@ -54,13 +54,16 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
 	}
-	all, err := kuboHandler(newClusterNode(apiNode, pins, blocks), o)
+	reading := newReadingPinner(o.Pinset, blocks)
+	all, err := kuboHandler(newClusterNode(apiNode, pins, reading, blocks), o)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API with the blocks of all peers: %w", err)
 	}
+	memberNode := apiNode
+	memberNode.Pinning = reading
 	trusting := o
 	trusting.config = trustingNode(o.Node)
-	trusted, err := kuboHandler(&apiNode, trusting)
+	trusted, err := kuboHandler(&memberNode, trusting)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
 	}
