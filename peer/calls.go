@@ -20,7 +20,7 @@ import (
 // callProtocol carries HTTP between the peers: one request a stream.
 const callProtocol = "/underlay/http/1"
 
-// callDialTimeout is how long a call may take to reach the other peer.
+// callDialTimeout is how long a call may wait for the other peer to accept it.
 const callDialTimeout = 5 * time.Second
 
 // calls carries HTTP between the members of the cluster, over the private network. It is the listener of what this peer
@@ -110,7 +110,8 @@ func (c *calls) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 		}
 		return here, nil
 	}
-	s, err := c.host.NewStream(ctx, id, callProtocol)
+	// Members stay connected: one that is not is down, and it would take long to find that out once more.
+	s, err := c.host.NewStream(network.WithNoDial(ctx, "members stay connected"), id, callProtocol)
 	if err != nil {
 		return nil, fmt.Errorf("call peer %s: %w", id, err)
 	}

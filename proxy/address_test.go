@@ -8,6 +8,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ipfs/boxo/ipld/merkledag"
+	"github.com/ipfs/boxo/ipld/unixfs"
+
+	kuboconfig "github.com/ipfs/kubo/config"
 )
 
 func TestRequestsReachThePeerTheyName(t *testing.T) {
@@ -164,5 +169,41 @@ func TestRPCAnswersNameTheirPeer(t *testing.T) {
 	}
 	if got := r.post("id", nil).Header.Get(exposeHeader); !strings.HasSuffix(got, ", "+peerHeader) {
 		t.Errorf("exposed are %q", got)
+	}
+}
+
+// Who may do what is checked by the peer that a client came to, and by the one that it names; what the peers ask each
+// other for that needs no authorization, and is not there for clients.
+func TestAuthorizationsHoldForTheWholeCluster(t *testing.T) {
+	network := newTestNetwork()
+	allow := func(conf *kuboconfig.Config) {
+		conf.API.Authorizations = map[string]*kuboconfig.RPCAuthScope{
+			"me": {AuthSecret: "bearer:token", AllowedPaths: []string{"/api/v0/cat", "/api/v0/repo"}},
+		}
+	}
+	here := joinRPC(t, network, "here", nil, allow)
+	there := joinRPC(t, network, "there", here.pinset, allow)
+	file := merkledag.NodeWithData(unixfs.FilePBData([]byte("content"), 7))
+	there.store(file)
+	cat := here.command("cat", []string{file.Cid().String()}, "offline", "true")
+	for _, c := range []struct {
+		name, target string
+		header       []string
+		want         int
+	}{
+		{"with the token", cat, []string{"Authorization", "Bearer token"}, http.StatusOK},
+		{"without", cat, nil, http.StatusForbidden},
+		{"without, for another peer", cat, []string{peerHeader, "there"}, http.StatusForbidden},
+		{"size of all", here.command("repo/stat", nil), []string{"Authorization", "Bearer token"}, http.StatusOK},
+		{"a collection on all", here.command("repo/gc", nil), []string{"Authorization", "Bearer token"}, http.StatusOK},
+		{"a collection without", here.command("repo/gc", nil), nil, http.StatusForbidden},
+		{"what only peers ask", here.url + nodePath + "/api/v0/id", nil, http.StatusNotFound},
+	} {
+		if reply := ask(t, http.MethodPost, c.target, nil, c.header...); reply.StatusCode != c.want {
+			t.Errorf("%s: %d, %s", c.name, reply.StatusCode, reply.body)
+		}
+	}
+	if there.has(file) {
+		t.Error("the collection has not reached the other peer")
 	}
 }

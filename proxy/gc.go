@@ -42,8 +42,8 @@ func collectAll(peers Peers) http.Handler {
 }
 
 // collectHere is repo/gc on this peer's node. It removes what was unpinned anywhere before.
-func collectHere(o RPCOptions) http.Handler {
-	return withAcks(onNode(o, func(r *http.Request) (*core.IpfsNode, error) {
+func collectHere(k kubo, o RPCOptions) http.Handler {
+	return withAcks(k.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
 		return o.Node, noteFailure(r.Context(), o.Collect.DropUnwanted(r.Context()))
 	}))
 }
@@ -55,6 +55,7 @@ type collection struct {
 	peers Peers
 
 	began bool // some of the answer is sent
+	done  bool // some peer has collected
 	errs  []error
 	seed  maphash.Seed
 	seen  map[uint64]struct{} // lines that were sent, by their hash: several peers remove the same block
@@ -76,6 +77,7 @@ func (c *collection) run(id peer.ID) error {
 	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode == http.StatusOK:
+		c.done = true
 		if !c.began {
 			copyAnswerHeader(c.w.Header(), resp.Header)
 		}
@@ -172,6 +174,8 @@ func gcRequest(r *http.Request) (*cmds.Request, error) {
 func (c *collection) finish() {
 	failure := joinTexts(c.errs)
 	switch {
+	case !c.done && errorStatus(c.errs[0]) == http.StatusServiceUnavailable:
+		writeUnavailable(c.w, failure)
 	case !c.began && failure != nil:
 		c.w.Header().Del("X-Chunked-Output") // of the peers that had nothing to remove
 		writeKuboError(c.w, http.StatusInternalServerError, cmds.Errorf(cmds.ErrNormal, "%s", failure))

@@ -9,12 +9,7 @@ import (
 	"net/http"
 
 	cmds "github.com/ipfs/go-ipfs-cmds"
-	"github.com/ipfs/kubo/commands"
 	"github.com/ipfs/kubo/core"
-	"github.com/ipfs/kubo/core/corehttp"
-	"github.com/ipfs/kubo/repo"
-
-	kuboconfig "github.com/ipfs/kubo/config"
 )
 
 // RPCOptions configure the RPC API.
@@ -27,8 +22,6 @@ type RPCOptions struct {
 	Copies   int            // how many peers hold what is pinned; all if it is not positive
 	Listener net.Listener   // where clients connect
 	Logger   *slog.Logger
-
-	config *core.IpfsNode // whose settings of the API count; nil: Node
 }
 
 // Collector is what a collection needs of the peer.
@@ -50,31 +43,31 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	blocks := newClusterBlocks(o.Node.Blockstore, o.Peers)
 	apiNode := *o.Node // shares everything with the node but what must be cluster-wide
 	apiNode.Pinning = pins
-	own, err := kuboHandler(&apiNode, o)
+	kubo := newKubo(o)
+	own, err := kubo.commands(&apiNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
 	}
 	reading := newReadingPinner(o.Pinset, blocks)
-	all, err := kuboHandler(newClusterNode(apiNode, pins, reading, blocks), o)
+	all, err := kubo.commands(newClusterNode(apiNode, pins, reading, blocks))
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API with the blocks of all peers: %w", err)
 	}
 	memberNode := apiNode
 	memberNode.Pinning = reading
-	trusting := o
-	trusting.config = trustingNode(o.Node)
-	trusted, err := kuboHandler(&memberNode, trusting)
+	trusted, err := kubo.trusting().commands(&memberNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
 	}
 	alone := commandMux{
-		"repo/gc":  collectHere(o), // by the pins of the node whose blocks are removed
+		"repo/gc":  collectHere(kubo, o), // by the pins of the node whose blocks are removed
 		"shutdown": refuse("a peer is not stopped through its API; stop its service instead"),
 		"":         withConsistency(withAcks(own)),
 	}
 	whole := maps.Clone(alone)
 	whole["repo/gc"] = collectAll(o.Peers)
-	whole["repo/stat"], whole["stats/repo"] = statCluster(o, blocks), statCluster(o, blocks)
+	whole["repo/stat"] = statCluster(kubo, o, blocks)
+	whole["stats/repo"] = whole["repo/stat"]
 	whole[""] = withConsistency(withAcks(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if seesCluster(r) {
 			all.ServeHTTP(w, r)
@@ -99,59 +92,6 @@ func (m commandMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h = m[""]
 	}
 	h.ServeHTTP(w, r)
-}
-
-// kuboHandler is kubo's own command tree on a node.
-func kuboHandler(node *core.IpfsNode, o RPCOptions) (http.Handler, error) {
-	env := commandContext(o, func() (*core.IpfsNode, error) { return node, nil })
-	if _, err := env.GetAPI(); err != nil { // cached without a lock: make it before the first request
-		return nil, err
-	}
-	return serveCommands(o, env)
-}
-
-// onNode is kubo's own command tree on a node that is made for each request, when kubo has found that it may be answered.
-func onNode(o RPCOptions, node func(*http.Request) (*core.IpfsNode, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, err := serveCommands(o, commandContext(o, func() (*core.IpfsNode, error) { return node(r) }))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
-func commandContext(o RPCOptions, node func() (*core.IpfsNode, error)) commands.Context {
-	return commands.Context{ConfigRoot: o.Repo, ReqLog: &commands.ReqLog{}, ConstructNode: node}
-}
-
-func serveCommands(o RPCOptions, env commands.Context) (http.Handler, error) {
-	settings := o.Node
-	if o.config != nil {
-		settings = o.config
-	}
-	return corehttp.MakeHandler(settings, o.Listener, corehttp.CheckVersionOption(), corehttp.CommandsOption(env))
-}
-
-// trustingNode is a node with settings by which whoever asks needs no authorization.
-func trustingNode(node *core.IpfsNode) *core.IpfsNode {
-	trusting := *node
-	trusting.Repo = trustingRepo{node.Repo}
-	return &trusting
-}
-
-type trustingRepo struct{ repo.Repo }
-
-// Config implements repo.Repo.
-func (r trustingRepo) Config() (*kuboconfig.Config, error) {
-	own, err := r.Repo.Config()
-	if err != nil {
-		return nil, err
-	}
-	conf := *own
-	conf.API.Authorizations = nil
-	return &conf, nil
 }
 
 // refuse answers a command with an error in kubo's form.

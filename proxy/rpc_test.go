@@ -19,6 +19,8 @@ import (
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/kubo/core"
+
+	kuboconfig "github.com/ipfs/kubo/config"
 )
 
 // rpcRig is kubo's RPC API on a real node, with a pinset in a map behind it.
@@ -49,9 +51,17 @@ func newRPCRigs(t testing.TB, n int) []*rpcRig {
 	return rigs
 }
 
-func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset) *rpcRig {
+// joinRPC adds a peer to the network; configure changes settings of its API.
+func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset, configure ...func(*kuboconfig.Config)) *rpcRig {
 	t.Helper()
 	node, dir := newNode(t)
+	conf, err := node.Repo.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range configure {
+		change(conf)
+	}
 	if pinset == nil {
 		pinset = newMapPinset(node.DAG)
 	}

@@ -42,8 +42,8 @@ func (r statRepo) Config() (*kuboconfig.Config, error) {
 
 // statCluster is kubo's repo/stat on a node whose repository is as large as the cluster and whose blocks are those of
 // all peers. A request that has the parameter peer is for that one.
-func statCluster(o RPCOptions, blocks *clusterBlocks) http.Handler {
-	return onNode(o, func(r *http.Request) (*core.IpfsNode, error) {
+func statCluster(k kubo, o RPCOptions, blocks *clusterBlocks) http.Handler {
+	return k.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
 		sizes, err := blocks.members.sizes(r.Context(), o.Copies)
 		if err != nil {
 			return nil, err
