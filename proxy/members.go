@@ -42,13 +42,14 @@ func everyone(ctx context.Context, peers Peers) ([]peer.ID, error) {
 // members asks the members of the cluster about their nodes.
 type members struct{ Peers }
 
-// others lists all members but this peer.
+// others lists all members but this peer, and those that have not answered for the request of ctx before: each of them
+// is waited for once.
 func (m members) others(ctx context.Context) ([]peer.ID, error) {
 	ids, err := everyone(ctx, m.Peers)
 	if err != nil {
 		return nil, err
 	}
-	return ids[1:], nil
+	return slices.DeleteFunc(ids[1:], func(id peer.ID) bool { return isMissing(ctx, id) }), nil
 }
 
 // call asks a peer, which may be this one. An answer that is not a success is an error. The caller closes the answer.

@@ -34,6 +34,17 @@ func reportMissing(ctx context.Context, id peer.ID) {
 	}
 }
 
+// isMissing tells whether the answer to the request of ctx is made without a peer.
+func isMissing(ctx context.Context, id peer.ID) bool {
+	r, ok := ctx.Value(reportKey{}).(*report)
+	if !ok {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.missing, id.String())
+}
+
 // reportBroken notes that the answer to the request of ctx, of which some may be sent, ends too early.
 func reportBroken(ctx context.Context, err error) {
 	if r, ok := ctx.Value(reportKey{}).(*report); ok {

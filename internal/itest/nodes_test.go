@@ -279,8 +279,13 @@ func TestRepoStatIsThatOfOneNode(t *testing.T) {
 			return nil
 		})
 	}
+	c.Pause(c.Peers[2]) // nobody hangs up: it only does not answer
+	if _, missing := measure(c.Peers[0]); missing != c.Peers[2].ID {
+		t.Errorf("with a frozen peer, unreachable is %q", missing)
+	}
+	c.Resume(c.Peers[2])
 	c.Kill(c.Peers[2])
 	if _, missing := measure(c.Peers[0]); missing != c.Peers[2].ID {
-		t.Errorf("unreachable is %q", missing)
+		t.Errorf("without a peer, unreachable is %q", missing)
 	}
 }
