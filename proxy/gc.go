@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	cmds "github.com/ipfs/go-ipfs-cmds"
-	"github.com/ipfs/kubo/core"
 	corecommands "github.com/ipfs/kubo/core/commands"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
@@ -39,13 +38,6 @@ func collectAll(peers Peers) http.Handler {
 		}
 		c.finish()
 	})
-}
-
-// collectHere is repo/gc on this peer's node. It removes what was unpinned anywhere before.
-func collectHere(k kubo, o RPCOptions) http.Handler {
-	return withAcks(k.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
-		return o.Node, noteFailure(r.Context(), o.Collect.DropUnwanted(r.Context()))
-	}))
 }
 
 // collection is one answer made of those of all peers.

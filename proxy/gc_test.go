@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/go-cid"
@@ -154,5 +155,22 @@ func TestGCSpeaksAsKuboDoes(t *testing.T) {
 	}
 	if rigs[1].dropped.Load() != 2 {
 		t.Error("a request that is refused reaches the others")
+	}
+}
+
+// A collection waits for an upload that runs, but not for ever: those of the other peers come after it.
+func TestGCDoesNotWaitForEver(t *testing.T) {
+	r := newRPCRig(t)
+	gc := serve(t, listenLoopback(t), collectHere(newKubo(r.options), r.options, 50*time.Millisecond), time.Second)
+	loose := branch(t, "loose")
+	r.store(loose)
+	upload := r.node.Blockstore.PinLock(t.Context())
+	reply := ask(t, http.MethodPost, gc.command("repo/gc", nil), nil)
+	upload.Unlock(t.Context())
+	if reply.StatusCode != http.StatusServiceUnavailable || !strings.Contains(reply.body, "upload") || !r.has(loose) {
+		t.Errorf("during an upload: %d, %s", reply.StatusCode, reply.body)
+	}
+	if reply := ask(t, http.MethodPost, gc.command("repo/gc", nil), nil); reply.StatusCode != http.StatusOK || r.has(loose) {
+		t.Errorf("after it: %d, %s", reply.StatusCode, reply.body)
 	}
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -22,12 +21,6 @@ type RPCOptions struct {
 	Copies   int            // how many peers hold what is pinned; all if it is not positive
 	Listener net.Listener   // where clients connect
 	Logger   *slog.Logger
-}
-
-// Collector is what a collection needs of the peer.
-type Collector interface {
-	// DropUnwanted takes the local pins away that the pinset, as of now, does not want on this peer.
-	DropUnwanted(ctx context.Context) error
 }
 
 // RPC is kubo's RPC API under /api/v0/. Commands that pin, and those for which the peers' blocks are local ones, act on the
@@ -60,7 +53,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
 	}
 	alone := commandMux{
-		"repo/gc":  collectHere(kubo, o), // by the pins of the node whose blocks are removed
+		"repo/gc":  collectHere(kubo, o, collectPatience), // by the pins of the node whose blocks are removed
 		"shutdown": refuse("a peer is not stopped through its API; stop its service instead"),
 		"":         withConsistency(withAcks(own)),
 	}

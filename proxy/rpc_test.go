@@ -30,6 +30,7 @@ type rpcRig struct {
 	node    *core.IpfsNode
 	pinset  *mapPinset
 	self    member
+	options RPCOptions
 	dropped atomic.Int32 // how often DropUnwanted was called
 }
 
@@ -67,9 +68,10 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	}
 	l, calls := listenLoopback(t), listenLoopback(t)
 	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name)}
-	rpc, err := NewRPC(RPCOptions{
+	r.options = RPCOptions{
 		Node: node, Repo: dir, Pinset: pinset, Peers: r.self, Collect: r, Listener: l, Logger: slog.New(slog.DiscardHandler),
-	})
+	}
+	rpc, err := NewRPC(r.options)
 	if err != nil {
 		t.Fatalf("make RPC API: %v", err)
 	}
