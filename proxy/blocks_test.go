@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs/boxo/ipld/merkledag"
@@ -12,6 +14,7 @@ import (
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
+	"github.com/multiformats/go-multihash"
 )
 
 // refsLocal lists blocks through a peer, and fails if one comes twice.
@@ -216,5 +219,71 @@ func TestBlockRmRemovesFromAllPeers(t *testing.T) {
 	rigs[1].self.reach(rigs[1].self, "")
 	if got := remove(both).Error; !strings.Contains(got, rigs[1].self.id.String()) || rigs[2].has(both) {
 		t.Errorf("without a peer: %q, still on another: %t", got, rigs[2].has(both))
+	}
+}
+
+// newPeerBeside is a peer whose only other is one that answers as handler does.
+func newPeerBeside(t *testing.T, handler http.HandlerFunc) (r *rpcRig, other member) {
+	t.Helper()
+	network := newTestNetwork()
+	r = joinRPC(t, network, "here", nil)
+	other = network.join(t, "there")
+	l := listenLoopback(t)
+	serve(t, l, handler, time.Second)
+	network.reach(other, l.Addr().String())
+	return r, other
+}
+
+func TestAListThatBreaksOffIsAnError(t *testing.T) {
+	listed := cid.NewCidV1(cid.Raw, branch(t, "listed").Cid().Hash())
+	r, other := newPeerBeside(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, listed)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler) // as if the peer ended
+	})
+	reply := r.post("refs/local", nil)
+	if got := reply.Trailer.Get(streamError); !strings.Contains(got, other.id.String()) {
+		t.Errorf("the trailer is %q after %s", got, reply.body)
+	}
+}
+
+func TestBlocksOfOtherPeersAreChecked(t *testing.T) {
+	r, _ := newPeerBeside(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "something else") })
+	reply := r.post("block/get", []string{branch(t, "wanted").Cid().String()}, "offline", "true")
+	if reply.StatusCode != http.StatusInternalServerError || !strings.Contains(reply.body, "block was not found locally") {
+		t.Errorf("status %d, %s", reply.StatusCode, reply.body)
+	}
+}
+
+// Whoever lists blocks slowly, or leaves, holds nobody up.
+func TestAListEndsWithItsReader(t *testing.T) {
+	ended := make(chan struct{})
+	r, _ := newPeerBeside(t, func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		for i := 0; r.Context().Err() == nil; i++ {
+			sum, err := cid.V1Builder{Codec: cid.Raw, MhType: multihash.SHA2_256}.Sum(fmt.Append(nil, i))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			fmt.Fprintln(w, sum)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	blocks := newClusterBlocks(r.node.Blockstore, r.self)
+	keys, err := blocks.AllKeysChan(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5000 {
+		<-keys
+	}
+	cancel()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Error("the other peer lists on")
+	}
+	for range keys { // it is closed
 	}
 }

@@ -156,16 +156,15 @@ func TestUnpinnedBlocksAreThoseOfTheCluster(t *testing.T) {
 	if got, err := third.RPC("cat", loose, "offline=true"); err != nil || got != "block loose" {
 		t.Errorf("cat: %q, %v", got, err)
 	}
-	refs, err := second.RPC("refs/local", "encoding=text")
-	if err != nil || strings.Count(refs, loose+"\n") != 1 {
-		t.Errorf("refs local: %d times, %v", strings.Count(refs, loose+"\n"), err)
+	if refs := IPFS(t, "--api", Multiaddr(second.API), "refs", "local"); strings.Count(refs, loose+"\n") != 1 {
+		t.Errorf("refs local: %d times", strings.Count(refs, loose+"\n"))
 	}
 	if _, err := third.RPC("pin/add", kept, "offline=true"); err != nil {
 		t.Errorf("pin add: %v", err)
 	}
 	c.Acked(kept)
-	if got, err := second.RPC("block/rm", loose); err != nil || strings.Contains(got, "Error") {
-		t.Errorf("block rm: %s, %v", got, err)
+	if got := IPFS(t, "--api", Multiaddr(second.API), "block", "rm", loose); got != "removed "+loose+"\n" {
+		t.Errorf("block rm: %q", got)
 	}
 	if got, err := second.RPC("block/rm", kept); err != nil || !strings.Contains(got, "pinned: recursive") {
 		t.Errorf("block rm of a pin: %s, %v", got, err)
