@@ -93,11 +93,14 @@ func find(ctx context.Context, peers Peers, name string) (peer.ID, error) {
 	if err != nil {
 		return "", fmt.Errorf("look for peer %q: %w", name, err)
 	}
+	if id, err := peer.Decode(name); err == nil {
+		if _, member := names[id]; member {
+			return id, nil
+		}
+	}
 	var found peer.ID
 	for id, called := range names {
 		switch {
-		case id.String() == name:
-			return id, nil
 		case called != name:
 		case found != "":
 			return "", withStatus(http.StatusBadRequest, fmt.Errorf("several peers are called %q; use an ID instead", name))
