@@ -70,6 +70,7 @@ type Peer struct {
 	reconciler *reconcile.Reconciler
 	service    *PeerService
 	client     *rpc.Client
+	calls      *calls
 	clusterAPI *clientHolder
 	monitor    Monitor
 	cluster    *ipfscluster.Cluster
@@ -101,7 +102,7 @@ func Open(ctx context.Context, o Options) (_ *Peer, err error) {
 	}()
 	ctx = context.WithoutCancel(ctx)
 	for _, open := range []func(context.Context) error{
-		p.openDir, p.openNode, p.openHost, p.openConsensus, p.openReconciler, p.openCluster, p.openMesh,
+		p.openDir, p.openNode, p.openHost, p.openConsensus, p.openReconciler, p.openCalls, p.openCluster, p.openMesh,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -178,6 +179,12 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		p.service.close()
 		return nil
 	})
+	return nil
+}
+
+func (p *Peer) openCalls(context.Context) error {
+	p.calls = newCalls(p.host, p.consensus.Peers)
+	p.onClose("calls between peers", p.calls.Close)
 	return nil
 }
 

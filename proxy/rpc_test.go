@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,26 +19,72 @@ import (
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/kubo/core"
+
+	kuboconfig "github.com/ipfs/kubo/config"
 )
 
 // rpcRig is kubo's RPC API on a real node, with a pinset in a map behind it.
 type rpcRig struct {
 	*serving
-	t      testing.TB
-	node   *core.IpfsNode
-	pinset *mapPinset
+	t       testing.TB
+	node    *core.IpfsNode
+	pinset  *mapPinset
+	self    member
+	options RPCOptions
+	dropped atomic.Int32 // how often DropUnwanted was called
 }
 
 func newRPCRig(t testing.TB) *rpcRig {
 	t.Helper()
+	return joinRPC(t, newTestNetwork(), "peer-1", nil)
+}
+
+// newRPCRigs makes several peers with one pinset.
+func newRPCRigs(t testing.TB, n int) []*rpcRig {
+	t.Helper()
+	network := newTestNetwork()
+	var pinset *mapPinset
+	rigs := make([]*rpcRig, n)
+	for i := range rigs {
+		rigs[i] = joinRPC(t, network, fmt.Sprintf("peer-%d", i+1), pinset)
+		pinset = rigs[i].pinset
+	}
+	return rigs
+}
+
+// joinRPC adds a peer to the network; configure changes settings of its API.
+func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset, configure ...func(*kuboconfig.Config)) *rpcRig {
+	t.Helper()
 	node, dir := newNode(t)
-	pinset := newMapPinset(node.DAG)
-	l := listenLoopback(t)
-	rpc, err := NewRPC(node, pinset, dir, l)
+	conf, err := node.Repo.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range configure {
+		change(conf)
+	}
+	if pinset == nil {
+		pinset = newMapPinset(node.DAG)
+	}
+	l, calls := listenLoopback(t), listenLoopback(t)
+	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name)}
+	r.options = RPCOptions{
+		Node: node, Repo: dir, Pinset: pinset, Peers: r.self, Collect: r, Listener: l, Logger: slog.New(slog.DiscardHandler),
+	}
+	rpc, err := NewRPC(r.options)
 	if err != nil {
 		t.Fatalf("make RPC API: %v", err)
 	}
-	return &rpcRig{serve(t, l, Handler(rpc, http.NotFoundHandler()), time.Second), t, node, pinset}
+	serve(t, calls, rpc.Members, time.Second)
+	network.reach(r.self, calls.Addr().String())
+	r.serving = serve(t, l, Handler(rpc.Clients, http.NotFoundHandler()), time.Second)
+	return r
+}
+
+// DropUnwanted implements Collector.
+func (r *rpcRig) DropUnwanted(context.Context) error {
+	r.dropped.Add(1)
+	return nil
 }
 
 // post sends a command without a body; options are pairs of name and value.
