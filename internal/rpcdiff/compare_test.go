@@ -1,0 +1,165 @@
+package rpcdiff
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// mismatch is one field of one answer that differs from kubo's.
+type mismatch struct {
+	target, test, step string
+	field              string // as in answer; for JSON bodies followed by the path in it, such as "body.Keys.Qm...Type"
+	kubo, ours         string
+}
+
+func (m mismatch) String() string {
+	return fmt.Sprintf("%s, %s\n\tkubo: %s\n\tours: %s", m.step, m.field, shorten(m.kubo), shorten(m.ours))
+}
+
+// absent stands for a field that an answer does not have.
+const absent = "(absent)"
+
+// compare lists what differs in the answers of a target from those of kubo.
+func compare(target string, c testCase, kubo, ours []answer) []mismatch {
+	var all []mismatch
+	for i, label := range labels(c) {
+		for _, field := range union(kubo[i], ours[i]) {
+			want, inKubo := kubo[i][field]
+			got, inOurs := ours[i][field]
+			if want == got && inKubo == inOurs {
+				continue
+			}
+			for path, values := range split(field, want, got, inKubo, inOurs) {
+				all = append(all, mismatch{target, c.name, label, path, values[0], values[1]})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b mismatch) int { return strings.Compare(a.field, b.field) })
+	return all
+}
+
+// labels names the steps of a case: a label that comes again has its number behind it.
+func labels(c testCase) []string {
+	var names []string
+	count := make(map[string]int)
+	for _, s := range c.steps {
+		count[s.label]++
+		if n := count[s.label]; n > 1 {
+			names = append(names, fmt.Sprintf("%s #%d", s.label, n))
+		} else {
+			names = append(names, s.label)
+		}
+	}
+	return names
+}
+
+// union lists the fields of both answers.
+func union(a, b answer) []string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return slices.Sorted(maps.Keys(all))
+}
+
+// split takes two JSON bodies of the same shape apart into the values that differ.
+func split(field, kubo, ours string, inKubo, inOurs bool) map[string][2]string {
+	if !inKubo {
+		kubo = absent
+	}
+	if !inOurs {
+		ours = absent
+	}
+	out := make(map[string][2]string)
+	if field == "body" {
+		a, okA := documents(kubo)
+		b, okB := documents(ours)
+		if okA && okB && len(a) == len(b) {
+			walk(field, a, b, out)
+		}
+	}
+	if len(out) == 0 {
+		out[field] = [2]string{kubo, ours}
+	}
+	return out
+}
+
+// documents decodes a body that holds one or more JSON values, which for one is that value itself.
+func documents(body string) ([]any, bool) {
+	var docs []any
+	dec := json.NewDecoder(bytes.NewReader([]byte(body)))
+	dec.UseNumber()
+	for {
+		var doc any
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return docs, len(docs) > 0
+		}
+		if err != nil {
+			return nil, false
+		}
+		docs = append(docs, doc)
+	}
+}
+
+// walk collects the leaves in which two JSON values differ.
+func walk(path string, a, b any, out map[string][2]string) {
+	switch a := a.(type) {
+	case map[string]any:
+		if b, ok := b.(map[string]any); ok {
+			keys := maps.Clone(a)
+			maps.Copy(keys, b)
+			for key := range keys {
+				walk(path+"."+key, member(a, key), member(b, key), out)
+			}
+			return
+		}
+	case []any:
+		if b, ok := b.([]any); ok && len(a) == len(b) {
+			for i := range a {
+				below := fmt.Sprintf("%s[%d]", path, i)
+				if len(a) == 1 && path == "body" {
+					below = path // one document, as most answers are
+				}
+				walk(below, a[i], b[i], out)
+			}
+			return
+		}
+	}
+	if x, y := render(a), render(b); x != y {
+		out[path] = [2]string{x, y}
+	}
+}
+
+// missing is the value of a key that an object does not have.
+type missing struct{}
+
+func member(object map[string]any, key string) any {
+	if value, ok := object[key]; ok {
+		return value
+	}
+	return missing{}
+}
+
+func render(value any) string {
+	if value == (missing{}) {
+		return absent
+	}
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(raw)
+}
+
+func shorten(text string) string {
+	const most = 1200
+	if len(text) > most {
+		return fmt.Sprintf("%.*s... (%d bytes)", most, text, len(text))
+	}
+	return text
+}
