@@ -1,6 +1,9 @@
 package rpcdiff
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // addCases are about what add answers, one option after the other.
 func addCases() []testCase {
@@ -18,7 +21,7 @@ func addCases() []testCase {
 			rpc("ls", "arg=$root"),
 			rpc("pin/ls", "arg=$root"),
 			rpc("pin/ls", "arg=$root/sub/b").named("a file in it"),
-			rpc("get", "arg=$root/sub/b").named("get").mask(`\d{11} \d{6}`),
+			rpc("get", "arg=$root/sub/b").named("get").mask(maskTar...),
 			rpc("add", "recursive=true", "r=true").with(tree).named("option twice"),
 			rpc("add", "recursive=true", "hidden=true", "ignore=a", "ignore-rules-path=x", "dereference-symlinks=true", "dereference-args=true", "stdin-name=s").
 				with(tree).named("options of the command line"),
@@ -104,9 +107,12 @@ func addFormatCases() []testCase {
 			rpc("add", "inline=true", "inline-limit=16").with(content("sixteen bytes...")).named("inline to the limit"),
 			rpc("add", "inline=true", "inline-limit=8").with(content("beyond the limit")).named("inline beyond the limit"),
 			rpc("add").with(content("")).named("empty file"),
-			rpc("add", "cid-version=1").with(content("")).named("empty file, version 1"),
 			rpc("add", "max-directory-links=10", "max-hamt-fanout=8", "cid-version=1").with(form(many...)).named("directory of many"),
 			rpc("add").with(form(many...)).named("plain directory of many"),
+		}},
+		{"add an empty block", []step{
+			rpc("add", "cid-version=1").with(content("")).cutAfter(4 * time.Second),
+			rpc("pin/ls", "arg=bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"),
 		}},
 		{"add mode and time", []step{
 			one("mode=493"), one("mode=0755"), one("mtime=1700000000"), one("mtime=1700000000", "mtime-nsecs=123"), one("mtime=-1"),

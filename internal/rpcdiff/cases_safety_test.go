@@ -36,7 +36,7 @@ func safetyCases() []testCase {
 			rpc("version").header("Referer", "https://app.example/index.html").named("allowed referer"),
 		}},
 		testCase{"safety client version", []step{
-			rpc("id").header("User-Agent", "kubo/0.1.0/").named("no slash before"),
+			rpc("id").header("User-Agent", "kubo/0.1.0/").mask(maskID...).named("no slash before"),
 			rpc("id").header("User-Agent", "/kubo/0.1.0/").named("old client"),
 			rpc("pin/ls").header("User-Agent", "/go-ipfs/0.4.0/").named("older client"),
 			rpc("repo/gc").header("User-Agent", "/go-ipfs/0.4.0/").named("older client collects"),
@@ -86,7 +86,7 @@ func safetyCases() []testCase {
 			rpc("pin/ls", many("arg=QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3N", 200)...).named("200 arguments"),
 			rpc("pin/ls", "arg="+strings.Repeat("a", 300_000)).named("a long argument").mask(`a{1000,}`),
 			rpc("version").header("X-Long", strings.Repeat("a", 300_000)).named("a long header"),
-			rpc("version", "arg="+strings.Repeat("a", 1<<20)).named("beyond a MiB"),
+			rpc("version", "arg="+strings.Repeat("a", 1<<21)).named("beyond a MiB"),
 		}},
 	)
 }

@@ -2,6 +2,7 @@ package rpcdiff
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,29 +20,44 @@ type mismatch struct {
 }
 
 func (m mismatch) String() string {
-	return fmt.Sprintf("%s, %s\n\tkubo: %s\n\tours: %s", m.step, m.field, shorten(m.kubo), shorten(m.ours))
+	return fmt.Sprintf("%s, %s, on %s\n\tkubo: %s\n\tours: %s", m.step, m.field, m.target, shorten(m.kubo), shorten(m.ours))
 }
 
 // absent stands for a field that an answer does not have.
 const absent = "(absent)"
 
 // compare lists what differs in the answers of a target from those of kubo.
-func compare(target string, c testCase, kubo, ours []answer) []mismatch {
+func compare(t *target, c testCase, kubo, ours []answer) []mismatch {
 	var all []mismatch
 	for i, label := range labels(c) {
 		for _, field := range union(kubo[i], ours[i]) {
 			want, inKubo := kubo[i][field]
 			got, inOurs := ours[i][field]
-			if want == got && inKubo == inOurs {
+			if (want == got && inKubo == inOurs) || slices.Contains(t.front.hides(), field) {
 				continue
 			}
 			for path, values := range split(field, want, got, inKubo, inOurs) {
-				all = append(all, mismatch{target, c.name, label, path, values[0], values[1]})
+				all = append(all, mismatch{t.name, c.name, label, path, values[0], values[1]})
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b mismatch) int { return strings.Compare(a.field, b.field) })
 	return all
+}
+
+// merge makes one of the mismatches that several targets have alike.
+func merge(all []mismatch) []mismatch {
+	slices.SortStableFunc(all, func(a, b mismatch) int {
+		return cmp.Or(strings.Compare(a.step, b.step), strings.Compare(a.field, b.field), strings.Compare(a.ours, b.ours))
+	})
+	var merged []mismatch
+	for _, m := range all {
+		if n := len(merged) - 1; n >= 0 && merged[n].step == m.step && merged[n].field == m.field && merged[n].ours == m.ours {
+			merged[n].target += ", " + m.target
+			continue
+		}
+		merged = append(merged, m)
+	}
+	return merged
 }
 
 // labels names the steps of a case: a label that comes again has its number behind it.
@@ -157,7 +173,7 @@ func render(value any) string {
 }
 
 func shorten(text string) string {
-	const most = 1200
+	const most = 600
 	if len(text) > most {
 		return fmt.Sprintf("%.*s... (%d bytes)", most, text, len(text))
 	}

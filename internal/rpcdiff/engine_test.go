@@ -16,7 +16,7 @@ import (
 const answerLimit = 60 * time.Second
 
 // answer is what one step got, ready to be compared: every field of it that tells something, by name. Names are
-// "status", "header X", "trailer X", "body" and "framing" (how the body's length was told).
+// "status", "header X", "trailer X", "body", "framing" (how the body's length was told) and "cut" (it had no end).
 type answer map[string]string
 
 // play runs the steps of a case against a target. An error means that a step could not be carried out at all.
@@ -44,7 +44,7 @@ func (t *target) ask(ctx context.Context, s step, vars variables) (answer, error
 			return nil, err
 		}
 		if s.until == "" || regexp.MustCompile(s.until).MatchString(reply.body) {
-			return t.normalise(s, reply, vars)
+			return t.normalise(s, reply, vars), nil
 		}
 		select {
 		case <-ctx.Done():
@@ -58,6 +58,7 @@ func (t *target) ask(ctx context.Context, s step, vars variables) (answer, error
 type reply struct {
 	*http.Response
 	body string
+	cut  bool // it did not end by itself
 }
 
 func (t *target) send(ctx context.Context, s step, vars variables) (reply, error) {
@@ -72,17 +73,18 @@ func (t *target) send(ctx context.Context, s step, vars variables) (reply, error
 	}
 	resp, err := t.front.client().Do(req)
 	if s.cut > 0 && errors.Is(err, context.DeadlineExceeded) { // nothing has come
-		return reply{Response: &http.Response{}, body: ""}, nil
+		return reply{Response: &http.Response{}, cut: true}, nil
 	}
 	if err != nil {
 		return reply{}, err
 	}
 	defer resp.Body.Close()
 	got, err := io.ReadAll(resp.Body)
-	if err != nil && !(s.cut > 0 && errors.Is(err, context.DeadlineExceeded)) {
+	cut := s.cut > 0 && errors.Is(err, context.DeadlineExceeded)
+	if err != nil && !cut {
 		return reply{}, fmt.Errorf("read the answer: %w", err)
 	}
-	return reply{resp, string(got)}, nil
+	return reply{resp, string(got), cut}, nil
 }
 
 func (t *target) request(ctx context.Context, s step, vars variables) (*http.Request, error) {

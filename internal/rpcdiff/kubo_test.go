@@ -3,6 +3,7 @@ package rpcdiff
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,7 @@ var networkSections = []string{"AutoConf", "AutoNAT", "AutoTLS", "Bootstrap", "D
 // settings are those that the test gives to both.
 func kuboTarget(t *testing.T, like, settings map[string]any) *target {
 	t.Helper()
-	repo := t.TempDir()
+	repo := filepath.Join(t.TempDir(), "ipfs")
 	run := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(itest.Kubo(t), args...)
 		cmd.Env = append(os.Environ(), "IPFS_PATH="+repo, "IPFS_TELEMETRY=off")
@@ -36,8 +37,22 @@ func kuboTarget(t *testing.T, like, settings map[string]any) *target {
 	base := "http://" + awaitAPI(t, repo)
 	tg := &target{name: "kubo", front: newTurns(base)}
 	tg.addOwn(t, base)
-	tg.own = append(tg.own, ownValue{repo, "<dir>"})
+	tg.addDir(repo)
+	unpinEmptyDirectory(t, base)
 	return tg
+}
+
+// unpinEmptyDirectory takes back the one pin that `ipfs init` makes, so that both sides begin without pins.
+func unpinEmptyDirectory(t *testing.T, base string) {
+	t.Helper()
+	resp, err := http.Post(base+"/api/v0/pin/rm?arg=QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("unpin the empty directory: %s", resp.Status)
+	}
 }
 
 func configureKubo(t *testing.T, file string, like, settings map[string]any) {

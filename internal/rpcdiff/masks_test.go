@@ -4,6 +4,7 @@ package rpcdiff
 var (
 	maskID        = []string{`"Addresses":\[[^]]*\]`, `"Addresses":null`, `(?s)<Addresses>.*</Addresses>`}
 	maskRepoStat  = []string{`"RepoSize":\d+`, `"NumObjects":\d+`, `"StorageMax":\d+`}
+	maskTar       = []string{`\d{11}\x00\d{11}\x00\d{6}`, `\d{11} \d{6}`, `\d+ mtime=[0-9.]+\n\x00*`}
 	maskCommands  = []string{`(?s).*`}
 	maskBitswap   = []string{`"\w+":\d+`, `"Peers":(\[[^]]*\]|null)`}
 	maskBandwidth = []string{`:[0-9.e+-]+`}

@@ -1,6 +1,7 @@
 package rpcdiff
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -9,28 +10,35 @@ import (
 	"strings"
 )
 
+// notCaptured begins the name of the field that an answer has for each variable that was not in it.
+const notCaptured = "no $"
+
 // normalise captures variables and turns an answer into what can be compared: names for what belongs to a target, such as
 // its identity, and for what the case has captured or says may vary.
-func (t *target) normalise(s step, r reply, vars variables) (answer, error) {
+func (t *target) normalise(s step, r reply, vars variables) answer {
 	known := maps.Clone(vars)
+	a := make(answer)
 	for _, c := range s.captures {
-		found := regexp.MustCompile(c.pattern).FindStringSubmatch(r.body)
-		if found == nil {
-			return nil, fmt.Errorf("no %s, by %s, in the answer %d: %s", c.name, c.pattern, r.StatusCode, r.body)
+		if found := regexp.MustCompile(c.pattern).FindStringSubmatch(r.body); found != nil {
+			vars[c.name] = found[1]
+		} else {
+			a[notCaptured+c.name] = c.pattern
 		}
-		vars[c.name] = found[1]
 	}
 	clean := func(text string) string {
-		text = t.anonymise(text)
 		for _, name := range slices.Sorted(maps.Keys(known)) {
 			text = strings.ReplaceAll(text, known[name], "$"+name)
 		}
+		text = t.anonymise(text)
 		for _, m := range s.masks {
 			text = regexp.MustCompile(m).ReplaceAllString(text, "<varies>")
 		}
 		return text
 	}
-	a := answer{"status": fmt.Sprint(r.StatusCode), "body": clean(r.body), "framing": framing(r.Response)}
+	a["status"], a["body"], a["framing"] = fmt.Sprint(r.StatusCode), clean(r.body), framing(s, r.Response)
+	if r.cut {
+		a["cut"] = s.cut.String()
+	}
 	for name := range r.Header {
 		a["header "+name] = clean(strings.Join(r.Header.Values(name), "\n"))
 	}
@@ -40,23 +48,48 @@ func (t *target) normalise(s step, r reply, vars variables) (answer, error) {
 		}
 	}
 	if s.anyOrder {
-		lines := strings.SplitAfter(a["body"], "\n")
-		slices.Sort(lines)
-		a["body"] = strings.Join(lines, "")
+		a["body"] = sorted(a["body"])
 	}
-	for _, name := range slices.Concat(t.front.hides(), s.omitted, []string{"header Date", "header Content-Length"}) {
+	for _, name := range slices.Concat(s.omitted, []string{"header Date", "header Content-Length"}) {
 		delete(a, name)
 	}
-	return a, nil
+	return a
 }
 
-// framing tells how the length of a body is made known, and whether the connection ends with it.
-func framing(r *http.Response) string {
+// sorted puts the lines of a text, or the lists of a JSON value, into an order.
+func sorted(body string) string {
+	var value any
+	if json.Unmarshal([]byte(body), &value) == nil {
+		return render(sortLists(value))
+	}
+	lines := strings.SplitAfter(body, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+func sortLists(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for key := range value {
+			value[key] = sortLists(value[key])
+		}
+	case []any:
+		for i := range value {
+			value[i] = sortLists(value[i])
+		}
+		slices.SortFunc(value, func(a, b any) int { return strings.Compare(render(a), render(b)) })
+	}
+	return value
+}
+
+// framing tells how the length of a body is made known, and whether the connection ends with it. The latter says nothing
+// after a request with a body: kubo ends the connection when the answer begins before all of that is read.
+func framing(s step, r *http.Response) string {
 	how := "chunked"
 	if r.ContentLength >= 0 {
 		how = "length"
 	}
-	if r.Close {
+	if r.Close && s.body == nil {
 		how += ", close"
 	}
 	return how

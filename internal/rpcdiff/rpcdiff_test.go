@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -29,28 +30,29 @@ func settings() map[string]any {
 // cases lists all cases, in the order in which they run.
 func cases() []testCase {
 	return slices.Concat(
-		safetyCases(), globalCases(),
+		safetyCases(), globalCases(), configCases(), // configuration before others change it
 		addCases(), addFormatCases(), addPinCases(),
 		pinCases(), pinListCases(), pinUpdateCases(), pinRemoteCases(),
 		blockCases(), dagCases(), importCases(), objectCases(), readCases(),
 		filesCases(), keyCases(), nameCases(),
-		cidCases(), nodeCases(), networkCases(), configCases(),
-		repoCases(), // collects garbage: last
+		cidCases(), nodeCases(), networkCases(),
+		repoCases(), // collects what the others have left
+		[]testCase{{"shutdown", []step{rpc("shutdown")}}}, // kubo is gone after it: last
 	)
 }
 
 // TestRPC sends the same requests to kubo and to our peers, one case after the other, each to all targets at once.
 func TestRPC(t *testing.T) {
 	kubo, ours := startTargets(t)
-	known := newLedger(differences())
+	known := differences()
 	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
 			answers := playAll(t, append([]*target{kubo}, ours...), c)
 			var found []mismatch
 			for i, tg := range ours {
-				found = append(found, compare(tg.name, c, answers[0], answers[i+1])...)
+				found = append(found, compare(tg, c, answers[0], answers[i+1])...)
 			}
-			known.settle(t, c, found)
+			settle(t, known, c, found)
 		})
 	}
 }
@@ -68,6 +70,13 @@ func playAll(t *testing.T, targets []*target, c testCase) [][]answer {
 	for i, err := range errs {
 		if err != nil {
 			t.Errorf("%s: %v", targets[i].name, err)
+		}
+	}
+	for i, a := range answers[0] {
+		for field := range a {
+			if strings.HasPrefix(field, notCaptured) {
+				t.Errorf("the case is wrong: %s: %s by %s in kubo's answer %s", c.steps[i].label, field, a[field], a["body"])
+			}
 		}
 	}
 	if t.Failed() {

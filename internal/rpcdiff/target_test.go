@@ -2,8 +2,8 @@ package rpcdiff
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -66,8 +66,8 @@ func peersTarget(t *testing.T, name string, c *itest.Cluster, f front) *target {
 	tg := &target{name: name, front: f}
 	for _, p := range c.Peers {
 		tg.addOwn(t, p.API)
+		tg.addDir(filepath.Join(c.Dir, p.Name, "data", "ipfs"))
 	}
-	tg.own = append(tg.own, ownValue{c.Dir, "<dir>"})
 	return tg
 }
 
@@ -97,7 +97,10 @@ func (tg *target) addOwn(t *testing.T, base string) {
 	)
 }
 
-func (tg *target) String() string { return fmt.Sprintf("%s (%s)", tg.name, tg.own) }
+// addDir names the repository of a node, and the directory that it is in.
+func (tg *target) addDir(repo string) {
+	tg.own = append(tg.own, ownValue{repo, "<repo>"}, ownValue{filepath.Dir(repo), "<above repo>"})
+}
 
 // newClient repeats and follows nothing by itself.
 func newClient() *http.Client {
