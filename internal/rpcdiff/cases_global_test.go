@@ -48,7 +48,8 @@ func globalCases() []testCase {
 		{"global offline", []step{
 			rpc("add", "offline=true").with(content("global offline")).capture("c", `"Hash":"(\w+)"`),
 			rpc("pin/ls", "arg=$c", "offline=true"),
-			rpc("cat", "arg=$c", "offline=true"),
+			rpc("add", "offline=true", "pin=false").with(content("global offline unpinned")).capture("u", `"Hash":"(\w+)"`).named("unpinned"),
+			rpc("cat", "arg=$u", "offline=true").named("cat of unpinned"),
 			rpc("pin/add", "arg="+absentCID, "offline=true").named("pin of what nobody has"),
 			rpc("cat", "arg="+absentCID, "offline=true").named("cat of what nobody has"),
 			rpc("block/stat", "arg="+absentCID, "offline=true").named("block of what nobody has"),

@@ -69,6 +69,14 @@ func pinCases() []testCase {
 			rpc("pin/add", "arg=$d", "progress=true", "recursive=false").named("that fails"),
 			rpc("pin/add", "arg="+absentCID, "progress=true", "timeout=1200ms").named("of what nobody has"),
 		}},
+		{"pin add of a hole", []step{
+			rpc("dag/put").with(content(`{"hole":{"/":"`+absentCID+`"}}`)).capture("c", `"/":"(\w+)"`),
+			rpc("pin/add", "arg=$c", "timeout=500ms"),
+			rpc("pin/add", "arg=$c", "offline=true", "timeout=2s").named("offline"),
+			rpc("pin/add", "arg=$c", "timeout=700ms", "progress=true").named("with progress"),
+			rpc("pin/add", "arg=$c", "recursive=false").named("only the root"),
+			rpc("pin/ls", "arg=$c"),
+		}},
 		{"pin rm", []step{
 			chain("pin rm"),
 			rpc("pin/rm", "arg=$d").named("not pinned"),

@@ -1,12 +1,9 @@
 package rpcdiff
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -82,7 +79,7 @@ func union(a, b answer) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// split takes two JSON bodies of the same shape apart into the values that differ.
+// split reduces two bodies to what differs in them: the values inside one JSON document, or the lines that only one has.
 func split(field, kubo, ours string, inKubo, inOurs bool) map[string][2]string {
 	if !inKubo {
 		kubo = absent
@@ -92,10 +89,12 @@ func split(field, kubo, ours string, inKubo, inOurs bool) map[string][2]string {
 	}
 	out := make(map[string][2]string)
 	if field == "body" {
-		a, okA := documents(kubo)
-		b, okB := documents(ours)
-		if okA && okB && len(a) == len(b) {
+		a, okA := document(kubo)
+		b, okB := document(ours)
+		if okA && okB {
 			walk(field, a, b, out)
+		} else if onlyKubo, onlyOurs := without(kubo, ours), without(ours, kubo); onlyKubo != "" || onlyOurs != "" {
+			out[field] = [2]string{onlyKubo, onlyOurs}
 		}
 	}
 	if len(out) == 0 {
@@ -104,22 +103,22 @@ func split(field, kubo, ours string, inKubo, inOurs bool) map[string][2]string {
 	return out
 }
 
-// documents decodes a body that holds one or more JSON values, which for one is that value itself.
-func documents(body string) ([]any, bool) {
-	var docs []any
-	dec := json.NewDecoder(bytes.NewReader([]byte(body)))
+// without lists the lines of text that other does not have.
+func without(text, other string) string {
+	lines := strings.Split(text, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
+		return slices.Contains(strings.Split(other, "\n"), line)
+	}), "\n")
+}
+
+// document decodes a body that is one JSON value.
+func document(body string) (doc any, ok bool) {
+	dec := json.NewDecoder(strings.NewReader(body))
 	dec.UseNumber()
-	for {
-		var doc any
-		err := dec.Decode(&doc)
-		if errors.Is(err, io.EOF) {
-			return docs, len(docs) > 0
-		}
-		if err != nil {
-			return nil, false
-		}
-		docs = append(docs, doc)
+	if dec.Decode(&doc) != nil || dec.More() {
+		return nil, false
 	}
+	return doc, true
 }
 
 // walk collects the leaves in which two JSON values differ.
@@ -137,11 +136,7 @@ func walk(path string, a, b any, out map[string][2]string) {
 	case []any:
 		if b, ok := b.([]any); ok && len(a) == len(b) {
 			for i := range a {
-				below := fmt.Sprintf("%s[%d]", path, i)
-				if len(a) == 1 && path == "body" {
-					below = path // one document, as most answers are
-				}
-				walk(below, a[i], b[i], out)
+				walk(fmt.Sprintf("%s[%d]", path, i), a[i], b[i], out)
 			}
 			return
 		}

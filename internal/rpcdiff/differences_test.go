@@ -45,7 +45,7 @@ func differences() []difference {
 		{test: "files and pins", step: "*", field: "*", on: inCluster(), why: files},
 		{test: "key", step: "*", field: "*", on: inCluster(), why: keys},
 		{test: "name", step: "*", field: "*", on: inCluster(), why: keys},
-		{test: "global offline", step: "cat", field: "*", on: inCluster(), why: nodes},
+		{test: "global offline", step: "cat of unpinned", field: "*", on: inCluster(), why: nodes},
 		{test: "block rm", step: "*", field: "*", on: inCluster(), why: nodes},
 		{test: "repo ls", step: "*", field: "body", on: inCluster(), why: nodes},
 		{test: "repo gc", step: "*", field: "*", on: inCluster(), why: "until a collection is on all peers"},
