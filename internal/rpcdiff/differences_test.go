@@ -37,6 +37,7 @@ func differences() []difference {
 		{test: "config", step: "*", field: "body*Datastore.StorageMax", on: everywhere(), why: "the node may fill its volume"},
 		{test: "config", step: "read again", field: "body.Value", on: inCluster(), why: own},
 		{test: "pin remote", step: "*", field: "*", on: inCluster(), why: "remote services are settings of one peer"},
+		{test: "pin update", step: "to what nobody has", field: "body.Message", on: everywhere(), ours: "^\"context deadline exceeded\"$", why: "kubo walks both DAGs side by side and names the block"},
 		{test: "safety sizes", step: "beyond a MiB", field: "*", on: []string{throughLB}, why: "nginx refuses it by a limit of its own"},
 
 		// For now.
@@ -52,6 +53,8 @@ func differences() []difference {
 		{test: "pin verify", step: "*", field: "body", on: inCluster(), why: nodes, varies: true},
 		{test: "pin add progress", step: "pin/add", field: "body", on: everywhere(), why: "until the cluster's pinner reports progress"},
 		{test: "pin add progress", step: "again", field: "body", on: everywhere(), why: "until the cluster's pinner reports progress"},
+		{test: "pin add of a hole", step: "with progress", field: "body.*", on: everywhere(), ours: "absent", why: "until the cluster's pinner reports progress"},
+		{test: "pin add of a hole", step: "offline", field: "body.Message", on: inCluster(), ours: "not found locally", why: nodes},
 		{test: "add an empty block", step: "add", field: "cut", on: inCluster(), why: "until the empty raw block is on every peer: bitswap does not carry it"},
 	}
 }

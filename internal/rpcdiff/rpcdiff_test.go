@@ -95,14 +95,7 @@ const (
 // startTargets starts a plain kubo and three clusters of ours.
 func startTargets(t *testing.T) (kubo *target, ours []*target) {
 	t.Helper()
-	raw, err := yaml.Marshal(map[string]any{"ipfs": settings()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "settings.yaml")
-	if err := os.WriteFile(file, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := settingsFile(t, settings())
 	one := itest.Start(t, "--config", file, "--peers", "1")
 	three := itest.Start(t, "--config", file)
 	behind := itest.Start(t, "--config", file)
@@ -117,6 +110,20 @@ func startTargets(t *testing.T) (kubo *target, ours []*target) {
 		peersTarget(t, threePeers, three, newTurns(bases...)),
 		peersTarget(t, throughLB, behind, balanced{newTurns(lb.API)}),
 	}
+}
+
+// settingsFile writes settings of the node into a file for our peers.
+func settingsFile(t *testing.T, ipfs map[string]any) string {
+	t.Helper()
+	raw, err := yaml.Marshal(map[string]any{"ipfs": ipfs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "settings.yaml")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // nodeSettings is the configuration of a peer's node.
