@@ -8,12 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	kuborpc "github.com/ipfs/kubo/client/rpc"
 	iface "github.com/ipfs/kubo/core/coreiface"
+	"github.com/ipfs/kubo/core/coreiface/options"
 	"github.com/ipfs/kubo/core/coreiface/tests"
 	"github.com/multiformats/go-multiaddr"
 
@@ -95,15 +97,19 @@ const mostNodes = 5
 
 // swarmProvider gives the suite peers that are as good as new. A single node is a cluster of one. Several nodes are the
 // peers of one cluster: what the suite does with several is to find each other, names, providers and messages, each
-// under an identity of its own, and peers of one cluster do that as separate nodes would. All peers are online, and
-// each has its full identity.
-type swarmProvider struct{ alone, together *itest.Cluster }
+// under an identity of its own, and peers of one cluster do that as separate nodes would. Each has its full identity.
+// For a node that is offline, every request has the option offline.
+type swarmProvider struct {
+	alone, together *itest.Cluster
+	first           int // index of the peer with which the next swarm begins, before it is brought into range
+}
 
 // MakeAPISwarm implements tests.Provider.
-func (p *swarmProvider) MakeAPISwarm(t *testing.T, ctx context.Context, _, _ bool, n int) ([]iface.CoreAPI, error) {
+func (p *swarmProvider) MakeAPISwarm(t *testing.T, ctx context.Context, _, online bool, n int) ([]iface.CoreAPI, error) {
 	peers := p.alone.Peers
 	if n > 1 {
-		peers = p.together.Peers[:n]
+		p.first++ // kubo remembers a name that it has resolved even when it publishes it anew: every swarm has another first peer
+		peers = slices.Concat(p.together.Peers, p.together.Peers)[p.first%mostNodes:][:n]
 	}
 	var apis []iface.CoreAPI
 	for _, one := range peers {
@@ -118,7 +124,11 @@ func (p *swarmProvider) MakeAPISwarm(t *testing.T, ctx context.Context, _, _ boo
 		if err := wipe(one); err != nil {
 			return nil, fmt.Errorf("wipe %s: %w", one.Name, err)
 		}
-		apis = append(apis, api)
+		offline, err := api.WithOptions(options.Api.Offline(!online))
+		if err != nil {
+			return nil, err
+		}
+		apis = append(apis, offline)
 	}
 	return apis, nil
 }
@@ -130,8 +140,8 @@ func wipe(p *itest.Peer) error {
 		{"pin/ls?type=direct&stream=true", `"Cid":"(\w+)"`, "pin/rm"},
 		{"key/list", `"Name":"([^"]+)"`, "key/rm"},
 	} {
-		command, options, _ := strings.Cut(list.command, "?")
-		out, err := p.RPC(command, strings.FieldsFunc(options, func(r rune) bool { return r == '&' })...)
+		command, query, _ := strings.Cut(list.command, "?")
+		out, err := p.RPC(command, strings.FieldsFunc(query, func(r rune) bool { return r == '&' })...)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (t *target) normalise(s step, r reply, vars variables) answer {
 		for _, name := range slices.Sorted(maps.Keys(known)) {
 			text = strings.ReplaceAll(text, known[name], "$"+name)
 		}
-		text = t.anonymise(text)
+		text = strings.ReplaceAll(t.anonymise(text), "\u00a0", " ") // protobuf's errors have one or the other by chance
 		for _, m := range s.masks {
 			text = regexp.MustCompile(m).ReplaceAllString(text, "<varies>")
 		}
