@@ -1,6 +1,9 @@
 package rpcdiff
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // chain adds a directory with a file and captures both as $d and $f.
 func chain(name string) step {
@@ -72,6 +75,9 @@ func pinCases() []testCase {
 		{"pin add of a hole", []step{
 			rpc("dag/put").with(content(`{"hole":{"/":"`+absentCID+`"}}`)).capture("c", `"/":"(\w+)"`),
 			rpc("pin/add", "arg=$c", "timeout=500ms"),
+			rpc("pin/ls", "arg=$c").named("is not pinned"),
+			rpc("pin/add", "arg=$c").cutAfter(500 * time.Millisecond).named("the client leaves"),
+			rpc("pin/ls", "arg=$c").named("is still not pinned"),
 			rpc("pin/add", "arg=$c", "offline=true", "timeout=2s").named("offline"),
 			rpc("pin/add", "arg=$c", "timeout=700ms", "progress=true").named("with progress"),
 			rpc("pin/add", "arg=$c", "recursive=false").named("only the root"),

@@ -80,6 +80,8 @@ func safetyCases() []testCase {
 			rpc("add").with(raw("multipart/form-data; boundary=x", "text")).named("no parts"),
 			rpc("add").with(raw("multipart/form-data; boundary=x", "--x--\r\n")).named("empty"),
 			rpc("add").with(raw("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nshort")).named("cut off"),
+			rpc("add", "only-hash=true").with(content("short")).capture("c", `"Hash":"(\w+)"`),
+			rpc("pin/ls", "arg=$c").named("what was cut off is not pinned"),
 			rpc("pin/ls").with(raw("application/json", "{}")).named("a body where none belongs"),
 		}},
 		testCase{"safety sizes", []step{

@@ -7,11 +7,12 @@ func inCluster() []string  { return []string{threePeers, throughLB} }
 // differences is the table of everything that is not as on a plain kubo, each with its reason.
 func differences() []difference {
 	const (
-		files = "until the mutable file system is one for the cluster"
-		keys  = "until keys and names are one for the cluster"
-		nodes = "until commands that read and remove unpinned blocks act on all peers"
-		own   = "each peer has its own network, settings and store"
-		known = "the nodes of a cluster know each other, so that there is somebody to ask"
+		files  = "until the mutable file system is one for the cluster"
+		keys   = "until keys and names are one for the cluster"
+		config = "until settings are one for the cluster"
+		nodes  = "until commands that read and remove unpinned blocks act on all peers"
+		own    = "each peer has its own network, settings and store"
+		known  = "the nodes of a cluster know each other, so that there is somebody to ask"
 	)
 	return []difference{
 		// For good.
@@ -46,6 +47,7 @@ func differences() []difference {
 		{test: "files and pins", step: "*", field: "*", on: inCluster(), why: files},
 		{test: "key", step: "*", field: "*", on: inCluster(), why: keys},
 		{test: "name", step: "*", field: "*", on: inCluster(), why: keys},
+		{test: "config of imports", step: "*", field: "body.*", on: inCluster(), why: config},
 		{test: "global offline", step: "cat of unpinned", field: "*", on: inCluster(), why: nodes},
 		{test: "block rm", step: "*", field: "*", on: inCluster(), why: nodes},
 		{test: "repo ls", step: "*", field: "body", on: inCluster(), why: nodes},
