@@ -34,7 +34,6 @@ type step struct {
 	omitted  []string      // fields of the answer that say nothing comparable, such as "header Content-Length"
 	anyOrder bool          // of the lines of the answer
 	cut      time.Duration // for an answer without an end: read it for so long
-	until    string        // ask again until the answer matches this
 }
 
 // capture keeps what the first group of a regular expression matches in the body.
@@ -53,7 +52,6 @@ func (s step) mask(patterns ...string) step  { s.masks = slices.Concat(s.masks, 
 func (s step) omit(fields ...string) step    { s.omitted = slices.Concat(s.omitted, fields); return s }
 func (s step) inAnyOrder() step              { s.anyOrder = true; return s }
 func (s step) cutAfter(d time.Duration) step { s.cut = d; return s }
-func (s step) poll(pattern string) step      { s.until = pattern; return s }
 func (s step) capture(name, pattern string) step {
 	s.captures = slices.Concat(s.captures, []capture{{name, pattern}})
 	return s

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -25,33 +24,13 @@ func play(ctx context.Context, t *target, c testCase) ([]answer, error) {
 	vars := make(variables)
 	var answers []answer
 	for _, s := range c.steps {
-		a, err := t.ask(ctx, s, vars)
+		got, err := t.send(ctx, s, vars)
 		if err != nil {
 			return answers, fmt.Errorf("%s: %w", s.label, err)
 		}
-		answers = append(answers, a)
+		answers = append(answers, t.normalise(s, got, vars))
 	}
 	return answers, nil
-}
-
-// ask carries out one step, again and again if it says so.
-func (t *target) ask(ctx context.Context, s step, vars variables) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
-	defer cancel()
-	for {
-		reply, err := t.send(ctx, s, vars)
-		if err != nil {
-			return nil, err
-		}
-		if s.until == "" || regexp.MustCompile(s.until).MatchString(reply.body) {
-			return t.normalise(s, reply, vars), nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w; the last answer was %s", ctx.Err(), reply.body)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 // reply is an answer as it came.
@@ -61,12 +40,14 @@ type reply struct {
 	cut  bool // it did not end by itself
 }
 
+// send carries out one step.
 func (t *target) send(ctx context.Context, s step, vars variables) (reply, error) {
+	limit := answerLimit
 	if s.cut > 0 {
-		cutting, cancel := context.WithTimeout(ctx, s.cut)
-		defer cancel()
-		ctx = cutting
+		limit = s.cut
 	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	req, err := t.request(ctx, s, vars)
 	if err != nil {
 		return reply{}, err
