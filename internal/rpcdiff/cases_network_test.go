@@ -66,12 +66,12 @@ func configCases() []testCase {
 			rpc("config", "arg=Import.CidVersion", "arg=1", "json=true"),
 			rpc("config", "arg=Import.UnixFSChunker", "arg=size-16").named("chunker"),
 			rpc("config", "arg=Import.HashFunction", "arg=sha2-512").named("hash"),
-			rpc("add").with(content("config of imports, in chunks")),
+			rpc("add", "pin=false").with(content("config of imports, in chunks")),
 			rpc("block/put").with(content("config of imports")), rpc("dag/put").with(content(`{"config":"imports"}`)),
 			rpc("config", "arg=Import", "arg={}", "json=true").named("back"), // three times: on each peer
 			rpc("config", "arg=Import", "arg={}", "json=true").named("back"),
 			rpc("config", "arg=Import", "arg={}", "json=true").named("back"),
-			rpc("add").with(content("config of imports, in chunks")).named("add after that"),
+			rpc("add", "pin=false").with(content("config of imports, in chunks")).named("add after that"),
 		}},
 	}
 }
