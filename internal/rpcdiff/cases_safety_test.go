@@ -13,12 +13,12 @@ func safetyCases() []testCase {
 	for _, command := range []string{"id", "add", "pin/add", "pin/ls", "pin/rm", "pin/update", "repo/stat", "repo/gc", "block/put", "dag/import"} {
 		var steps []step
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodHead, http.MethodDelete, http.MethodPatch, http.MethodOptions} {
-			steps = append(steps, rpc(command, "arg=QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn").by(method).named(method))
+			steps = append(steps, rpc(command, "arg="+emptyDirectory).by(method).named(method))
 		}
 		for _, h := range [][]string{
 			{"Origin", evil}, {"Referer", evil + "/page"}, {"User-Agent", "Mozilla/5.0"}, {"Origin", "null"},
 		} {
-			steps = append(steps, rpc(command, "arg=QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn").header(h...).named(strings.Join(h, " ")))
+			steps = append(steps, rpc(command, "arg="+emptyDirectory).header(h...).named(strings.Join(h, " ")))
 		}
 		all = append(all, testCase{"safety " + strings.ReplaceAll(command, "/", " "), steps})
 	}
@@ -60,7 +60,7 @@ func safetyCases() []testCase {
 		testCase{"safety arguments", []step{
 			rpc("pin/add"), rpc("pin/rm"), rpc("pin/update"), rpc("block/get"), rpc("block/rm"), rpc("dag/get"), rpc("dag/export"), rpc("cat"),
 			rpc("add"), rpc("block/put"), rpc("dag/put"), rpc("dag/import"),
-			rpc("pin/update", "arg=QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn").named("one of two"),
+			rpc("pin/update", "arg="+emptyDirectory).named("one of two"),
 			rpc("id", "arg=a", "arg=b").named("too many"),
 			rpc("repo/gc", "arg=a").named("too many for a collection"),
 			rpc("pin/add", "arg=x", "progress=banana").named("not a bool"),

@@ -3,7 +3,6 @@ package rpcdiff
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +18,8 @@ import (
 // nodes have them; everything else in its configuration is kubo's own.
 var networkSections = []string{"AutoConf", "AutoNAT", "AutoTLS", "Bootstrap", "DNS", "Discovery", "HTTPRetrieval", "Ipns", "Provide", "Routing", "Swarm"}
 
+const emptyDirectory = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
+
 // kuboTarget starts a plain kubo daemon on loopback until the test ends. like is the configuration of one of our nodes,
 // settings are those that the test gives to both.
 func kuboTarget(t *testing.T, like, settings map[string]any) *target {
@@ -32,39 +33,21 @@ func kuboTarget(t *testing.T, like, settings map[string]any) *target {
 	if out, err := run("init", "--profile", "autoconf-off,test").CombinedOutput(); err != nil {
 		t.Fatalf("ipfs init: %v\n%s", err, out)
 	}
+	// The one pin that init makes is taken back, so that both sides begin without pins.
+	if out, err := run("pin", "rm", emptyDirectory).CombinedOutput(); err != nil {
+		t.Fatalf("ipfs pin rm: %v\n%s", err, out)
+	}
 	configureKubo(t, filepath.Join(repo, "config"), like, settings)
 	startKubo(t, run("daemon"), filepath.Join(repo, "daemon.log"))
 	base := "http://" + awaitAPI(t, repo)
 	tg := &target{name: "kubo", front: newTurns(base)}
-	tg.addOwn(t, base)
-	tg.addDir(repo)
-	unpinEmptyDirectory(t, base)
+	tg.addNode(t, base, repo)
 	return tg
-}
-
-// unpinEmptyDirectory takes back the one pin that `ipfs init` makes, so that both sides begin without pins.
-func unpinEmptyDirectory(t *testing.T, base string) {
-	t.Helper()
-	resp, err := http.Post(base+"/api/v0/pin/rm?arg=QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn", "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("unpin the empty directory: %s", resp.Status)
-	}
 }
 
 func configureKubo(t *testing.T, file string, like, settings map[string]any) {
 	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var conf map[string]any
-	if err := json.Unmarshal(raw, &conf); err != nil {
-		t.Fatal(err)
-	}
+	conf := readConfig(t, file)
 	for _, section := range networkSections {
 		conf[section] = like[section]
 	}
@@ -73,12 +56,27 @@ func configureKubo(t *testing.T, file string, like, settings map[string]any) {
 			conf[section].(map[string]any)[name] = value
 		}
 	}
-	if raw, err = json.Marshal(conf); err != nil {
+	raw, err := json.Marshal(conf)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(file, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// readConfig reads a configuration file of kubo's.
+func readConfig(t *testing.T, file string) map[string]any {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conf map[string]any
+	if err := json.Unmarshal(raw, &conf); err != nil {
+		t.Fatalf("decode %s: %v", file, err)
+	}
+	return conf
 }
 
 func startKubo(t *testing.T, cmd *exec.Cmd, log string) {

@@ -1,7 +1,6 @@
 package rpcdiff
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,14 +46,20 @@ func TestRPC(t *testing.T) {
 	known := differences()
 	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
-			answers := playAll(t, append([]*target{kubo}, ours...), c)
-			var found []mismatch
-			for i, tg := range ours {
-				found = append(found, compare(tg, c, answers[0], answers[i+1])...)
-			}
-			settle(t, known, c, found)
+			check(t, c, kubo, ours, known)
 		})
 	}
+}
+
+// check plays a case to all targets and fails the test for what differs and is not known.
+func check(t *testing.T, c testCase, kubo *target, ours []*target, known []difference) {
+	t.Helper()
+	answers := playAll(t, append([]*target{kubo}, ours...), c)
+	var found []mismatch
+	for i, tg := range ours {
+		found = append(found, compare(tg, c, answers[0], answers[i+1])...)
+	}
+	settle(t, known, c, found)
 }
 
 // playAll runs a case against all targets at the same time.
@@ -104,7 +109,7 @@ func startTargets(t *testing.T) (kubo *target, ours []*target) {
 	for _, p := range three.Peers {
 		bases = append(bases, p.API)
 	}
-	kubo = kuboTarget(t, nodeSettings(t, one.Peers[0]), settings())
+	kubo = kuboTarget(t, readConfig(t, filepath.Join(nodeRepo(one, one.Peers[0]), "config")), settings())
 	return kubo, []*target{
 		peersTarget(t, onePeer, one, newTurns(one.Peers[0].API)),
 		peersTarget(t, threePeers, three, newTurns(bases...)),
@@ -124,18 +129,4 @@ func settingsFile(t *testing.T, ipfs map[string]any) string {
 		t.Fatal(err)
 	}
 	return file
-}
-
-// nodeSettings is the configuration of a peer's node.
-func nodeSettings(t *testing.T, p *itest.Peer) map[string]any {
-	t.Helper()
-	raw, err := p.RPC("config/show")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var conf map[string]any
-	if err := json.Unmarshal([]byte(raw), &conf); err != nil {
-		t.Fatal(err)
-	}
-	return conf
 }

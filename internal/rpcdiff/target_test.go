@@ -1,12 +1,13 @@
 package rpcdiff
 
 import (
-	"encoding/json"
+	"encoding/base64"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/internal/itest"
@@ -65,41 +66,45 @@ func peersTarget(t *testing.T, name string, c *itest.Cluster, f front) *target {
 	t.Helper()
 	tg := &target{name: name, front: f}
 	for _, p := range c.Peers {
-		tg.addOwn(t, p.API)
-		tg.addDir(filepath.Join(c.Dir, p.Name, "data", "ipfs"))
+		tg.addNode(t, p.API, nodeRepo(c, p))
 	}
 	return tg
 }
 
-// addOwn names the identity and the address of the node at base.
-func (tg *target) addOwn(t *testing.T, base string) {
+// nodeRepo is the directory of a peer's IPFS repository.
+func nodeRepo(c *itest.Cluster, p *itest.Peer) string {
+	return filepath.Join(c.Dir, p.Name, "data", "ipfs")
+}
+
+// addNode names what belongs to a node: its identity, the address of its API and its directories.
+func (tg *target) addNode(t *testing.T, api, repo string) {
 	t.Helper()
-	resp, err := http.Post(base+"/api/v0/id", "", nil)
+	identity := readConfig(t, filepath.Join(repo, "config"))["Identity"].(map[string]any)
+	raw, err := base64.StdEncoding.DecodeString(identity["PrivKey"].(string))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	var id struct{ ID, PublicKey string }
-	if err := json.NewDecoder(resp.Body).Decode(&id); err != nil {
-		t.Fatalf("decode the identity of %s: %v", base, err)
-	}
-	pid, err := peer.Decode(id.ID)
+	private, err := crypto.UnmarshalPrivateKey(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	base36, err := peer.ToCid(pid).StringOfBase('k')
+	public, err := crypto.MarshalPublicKey(private.GetPublic())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := peer.IDFromPrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base36, err := peer.ToCid(id).StringOfBase('k')
 	if err != nil {
 		t.Fatal(err)
 	}
 	tg.own = append(tg.own,
-		ownValue{id.ID, "<id>"}, ownValue{base36, "<id base36>"}, ownValue{id.PublicKey, "<public key>"},
-		ownValue{strings.TrimPrefix(base, "http://"), "<address>"}, ownValue{itest.Multiaddr(base), "<multiaddr>"},
+		ownValue{id.String(), "<id>"}, ownValue{base36, "<id base36>"}, ownValue{base64.StdEncoding.EncodeToString(public), "<public key>"},
+		ownValue{strings.TrimPrefix(api, "http://"), "<address>"}, ownValue{itest.Multiaddr(api), "<multiaddr>"},
+		ownValue{repo, "<repo>"}, ownValue{filepath.Dir(repo), "<above repo>"},
 	)
-}
-
-// addDir names the repository of a node, and the directory that it is in.
-func (tg *target) addDir(repo string) {
-	tg.own = append(tg.own, ownValue{repo, "<repo>"}, ownValue{filepath.Dir(repo), "<above repo>"})
 }
 
 // newClient repeats and follows nothing by itself.
