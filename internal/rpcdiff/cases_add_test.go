@@ -38,6 +38,7 @@ func addCases() []testCase {
 			rpc("add", "p=true", "w=true").with(file1("big.bin", big)).named("wrapped"),
 			rpc("add", "progress=false").with(file1("big.bin", big)).named("off"),
 			rpc("add", "X=1").with(file1("big.bin", big)).named("unknown"),
+			rpc("add").with(file1("big.bin", big)).header("Expect", "100-continue").named("as curl sends it"),
 		}},
 		{"add only-hash", []step{
 			rpc("add", "only-hash=true").with(content("add only-hash")).capture("c", `"Hash":"(\w+)"`),

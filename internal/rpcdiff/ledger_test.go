@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 )
 
 // difference is an entry of the table of what is not as on kubo, and why.
@@ -30,11 +29,9 @@ func like(pattern, name string) bool {
 	return regexp.MustCompile("^" + expr + "$").MatchString(name)
 }
 
-// settle fails the test of a case for every mismatch that is not known, and for everything known that was not found.
-func settle(t *testing.T, known []difference, c testCase, found []mismatch) {
-	t.Helper()
+// judge tells which mismatches of a case are not known, and which entries that concern it no longer differ.
+func judge(known []difference, c testCase, found []mismatch) (surprises []mismatch, stale []difference) {
 	seen := make([]bool, len(known))
-	var surprises []mismatch
 	for _, m := range found {
 		expected := false
 		for i, d := range known {
@@ -46,12 +43,10 @@ func settle(t *testing.T, known []difference, c testCase, found []mismatch) {
 			surprises = append(surprises, m)
 		}
 	}
-	for _, m := range merge(surprises) {
-		t.Errorf("differs from kubo: %s", m)
-	}
 	for i, d := range known {
 		if like(d.test, c.name) && !seen[i] && !d.varies {
-			t.Errorf("no longer different, remove it from the table: %s, %s (%s)", d.step, d.field, d.why)
+			stale = append(stale, d)
 		}
 	}
+	return merge(surprises), stale
 }

@@ -59,7 +59,13 @@ func check(t *testing.T, c testCase, kubo *target, ours []*target, known []diffe
 	for i, tg := range ours {
 		found = append(found, compare(tg, c, answers[0], answers[i+1])...)
 	}
-	settle(t, known, c, found)
+	surprises, stale := judge(known, c, found)
+	for _, m := range surprises {
+		t.Errorf("differs from kubo: %s", m)
+	}
+	for _, d := range stale {
+		t.Errorf("no longer different, remove it from the table: %s, %s (%s)", d.step, d.field, d.why)
+	}
 }
 
 // playAll runs a case against all targets at the same time.
