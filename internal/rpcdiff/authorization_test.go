@@ -18,8 +18,9 @@ func TestAuthorization(t *testing.T) {
 	repo := nodeRepo(one, one.Peers[0])
 	kubo := kuboTarget(t, readConfig(t, repo+"/config"), users)
 	ours := []*target{peersTarget(t, onePeer, one, newTurns(one.Peers[0].API))}
+	known := differences()
 	for _, c := range authorizationCases() {
-		t.Run(c.name, func(t *testing.T) { check(t, c, kubo, ours, nil) })
+		t.Run(c.name, func(t *testing.T) { check(t, c, kubo, ours, known) })
 	}
 }
 
@@ -35,7 +36,7 @@ func authorizationCases() []testCase {
 			}
 			return s
 		}
-		all = append(all, testCase{user.name, []step{
+		all = append(all, testCase{"authorization of " + user.name, []step{
 			as(rpc("version")),
 			as(rpc("id")).mask(maskID...),
 			as(rpc("add").with(content("authorization of " + user.name))),

@@ -67,6 +67,7 @@ func peersTarget(t *testing.T, name string, c *itest.Cluster, f front) *target {
 	tg := &target{name: name, front: f}
 	for _, p := range c.Peers {
 		tg.addNode(t, p.API, nodeRepo(c, p))
+		tg.own = append(tg.own, ownValue{p.ID, "<peer>"})
 	}
 	return tg
 }
