@@ -30,7 +30,7 @@ type step struct {
 	headers  []string // pairs of name and value
 	body     body
 	captures []capture
-	masks    []string      // regular expressions of what differs from run to run
+	masks    []string      // regular expressions of what differs from run to run, in the body and in trailers
 	omitted  []string      // fields of the answer that say nothing comparable, such as "header Content-Length"
 	anyOrder bool          // of the lines of the answer
 	cut      time.Duration // for an answer without an end: read it for so long

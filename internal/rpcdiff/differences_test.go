@@ -4,7 +4,8 @@ package rpcdiff
 func everywhere() []string { return []string{onePeer, threePeers, throughLB} }
 func inCluster() []string  { return []string{threePeers, throughLB} }
 
-// differences is the table of everything that is not as on a plain kubo, each with its reason.
+// differences is the table of everything that is not as on a plain kubo, each with its reason. A difference counts for the
+// first entry that covers it.
 func differences() []difference {
 	const (
 		stop    = "a peer is stopped by its service, not through its API"

@@ -29,17 +29,14 @@ func like(pattern, name string) bool {
 	return regexp.MustCompile("^" + expr + "$").MatchString(name)
 }
 
-// judge tells which mismatches of a case are not known, and which entries that concern it no longer differ.
+// judge tells which mismatches of a case are not known, and which entries that concern it no longer differ. A mismatch
+// counts for the first entry that covers it, so what is more specific stands further up.
 func judge(known []difference, c testCase, found []mismatch) (surprises []mismatch, stale []difference) {
 	seen := make([]bool, len(known))
 	for _, m := range found {
-		expected := false
-		for i, d := range known {
-			if d.covers(m) {
-				expected, seen[i] = true, true
-			}
-		}
-		if !expected {
+		if i := slices.IndexFunc(known, func(d difference) bool { return d.covers(m) }); i >= 0 {
+			seen[i] = true
+		} else {
 			surprises = append(surprises, m)
 		}
 	}

@@ -29,23 +29,19 @@ func (t *target) normalise(s step, r reply, vars variables) answer {
 		for _, name := range slices.Sorted(maps.Keys(known)) {
 			text = strings.ReplaceAll(text, known[name], "$"+name)
 		}
-		text = strings.ReplaceAll(t.anonymise(text), "\u00a0", " ") // protobuf's errors have one or the other by chance
-		for _, m := range s.masks {
-			text = regexp.MustCompile(m).ReplaceAllString(text, "<varies>")
-		}
-		return text
-	}
-	a["status"], a["body"], a["framing"] = fmt.Sprint(r.StatusCode), clean(r.body), framing(s, r.Response)
-	if r.cut {
-		a["cut"] = s.cut.String()
+		return strings.ReplaceAll(t.anonymise(text), "\u00a0", " ") // protobuf's errors have one or the other by chance
 	}
 	for name := range r.Header {
 		a["header "+name] = clean(strings.Join(r.Header.Values(name), "\n"))
 	}
 	for name := range r.Trailer {
 		if value := strings.Join(r.Trailer.Values(name), "\n"); value != "" {
-			a["trailer "+name] = clean(value)
+			a["trailer "+name] = s.masked(clean(value))
 		}
+	}
+	a["status"], a["body"], a["framing"] = fmt.Sprint(r.StatusCode), s.masked(clean(r.body)), framing(s, r.Response)
+	if r.cut {
+		a["cut"] = s.cut.String()
 	}
 	if s.anyOrder {
 		a["body"] = sorted(a["body"])
@@ -54,6 +50,14 @@ func (t *target) normalise(s step, r reply, vars variables) answer {
 		delete(a, name)
 	}
 	return a
+}
+
+// masked leaves out of a text what the step says may vary.
+func (s step) masked(text string) string {
+	for _, m := range s.masks {
+		text = regexp.MustCompile(m).ReplaceAllString(text, "<varies>")
+	}
+	return text
 }
 
 // sorted puts the lines of a text, or the lists of a JSON value, into an order.
