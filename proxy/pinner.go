@@ -77,10 +77,19 @@ func (p *clusterPinner) pin(ctx context.Context, c cid.Cid, mode pin.Mode, name 
 	}
 	await, err := p.pinset.Pin(ctx, c, clusterMode, name, fetch)
 	if err != nil {
-		return noteFailure(ctx, err)
+		return kuboFailure(ctx, err)
 	}
 	awaitLater(ctx, await)
 	return nil
+}
+
+// kuboFailure is what a pin that failed with err answers. When the time that the request gave is over before all blocks
+// are here, that is all that kubo says.
+func kuboFailure(ctx context.Context, err error) error {
+	if over := ctx.Err(); over != nil && errors.Is(err, over) && !isUnavailable(err) && !errors.Is(err, consensus.ErrUnknownOutcome) {
+		return over
+	}
+	return noteFailure(ctx, err)
 }
 
 // Unpin removes a pin; without recursive only a direct one.
@@ -115,7 +124,7 @@ func (p *clusterPinner) Update(ctx context.Context, from, to cid.Cid, unpin bool
 			awaitLater(ctx, await)
 			return nil
 		case !errors.Is(err, consensus.ErrConflict) && !errors.Is(err, state.ErrNotFound):
-			return noteFailure(ctx, err)
+			return kuboFailure(ctx, err)
 		}
 	}
 }
