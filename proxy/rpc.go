@@ -18,6 +18,7 @@ import (
 func NewRPC(node *core.IpfsNode, pins Pinset, repo string, l net.Listener) (http.Handler, error) {
 	apiNode := *node // shares everything with the node but what must be cluster-wide
 	apiNode.Pinning = newClusterPinner(pins, node.DAG)
+	apiNode.Blockstore = pausing{node.Blockstore}
 	cluster, err := kuboHandler(&apiNode, repo, l)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)

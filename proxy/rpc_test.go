@@ -1,11 +1,8 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"mime/multipart"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,6 +13,8 @@ import (
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/kubo/core"
+
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // rpcRig is kubo's RPC API on a real node, with a pinset in a map behind it.
@@ -30,6 +29,11 @@ func newRPCRig(t testing.TB) *rpcRig {
 	t.Helper()
 	node, dir := newNode(t)
 	pinset := newMapPinset(node.DAG)
+	pins, err := ipfs.NewPins(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinset.holds = pins.Hold
 	l := listenLoopback(t)
 	rpc, err := NewRPC(node, pinset, dir, l)
 	if err != nil {
@@ -177,19 +181,10 @@ func TestRPCPinsInThePinset(t *testing.T) {
 	}
 }
 
-// add uploads one file as kubo's clients do.
+// add uploads one file as curl does.
 func (r *rpcRig) add(content string, options ...string) reply {
 	r.t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", "file.txt")
-	if err == nil {
-		_, err = io.WriteString(part, content)
-	}
-	if err = errors.Join(err, form.Close()); err != nil {
-		r.t.Fatal(err)
-	}
-	return ask(r.t, http.MethodPost, r.command("add", nil, options...), &body, "Content-Type", form.FormDataContentType())
+	return r.upload("add", content, options...)
 }
 
 func TestRPCAddPinsInThePinset(t *testing.T) {
