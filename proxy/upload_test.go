@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -142,18 +144,17 @@ func TestNothingComesBackDuringAnUploadThroughAProxy(t *testing.T) {
 // rewriteHost puts something in front of the peer that passes on another Host.
 func (r *rpcRig) rewriteHost(host string) {
 	r.t.Helper()
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		out := req.Clone(req.Context())
-		out.RequestURI, out.URL.Scheme, out.URL.Host, out.Host = "", "http", r.addr, host
-		res, err := http.DefaultTransport.RoundTrip(out)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		defer res.Body.Close()
-		w.WriteHeader(res.StatusCode)
-		_, _ = io.Copy(w, res.Body)
-	}))
+	target, err := url.Parse(r.url)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	front := httptest.NewServer(&httputil.ReverseProxy{
+		FlushInterval: -1, // it shows at once what comes
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(target)
+			p.Out.Host = host
+		},
+	})
 	r.t.Cleanup(front.Close)
 	r.url = front.URL
 }
