@@ -1,7 +1,6 @@
 package itest
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -78,7 +77,8 @@ func (c *Cluster) Balance() *Balancer {
 		c.t.Skip("needs nginx (Debian: apt-get install nginx-light)")
 	}
 	dir := c.t.TempDir()
-	api, gateway := balancerService{Listen: freeAddress(c.t)}, balancerService{Listen: freeAddress(c.t)}
+	addrs := freeAddresses(c.t, 2)
+	api, gateway := balancerService{Listen: addrs[0]}, balancerService{Listen: addrs[1]}
 	for _, p := range c.Peers {
 		api.Peers = append(api.Peers, strings.TrimPrefix(p.API, "http://"))
 		gateway.Peers = append(gateway.Peers, strings.TrimPrefix(p.Gateway, "http://"))
@@ -131,16 +131,19 @@ func startNginx(t testing.TB, nginx, dir, conf string) {
 	})
 }
 
-// freeAddress returns an address of loopback on which nobody listens.
-func freeAddress(t testing.TB) string {
+// freeAddresses returns n different addresses of loopback on which nobody listens.
+func freeAddresses(t testing.TB, n int) []string {
 	t.Helper()
-	for port := 19000 + os.Getpid()%100*10; port < 20000; port++ {
+	var addrs []string
+	for port := 19000 + os.Getpid()%100*10; port < 20000 && len(addrs) < n; port++ {
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
+			defer l.Close() // when all are found
+			addrs = append(addrs, addr)
 		}
 	}
-	t.Fatal(fmt.Errorf("no free port"))
-	return ""
+	if len(addrs) < n {
+		t.Fatal("no free port")
+	}
+	return addrs
 }
