@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 
 	cmds "github.com/ipfs/go-ipfs-cmds"
 )
@@ -38,10 +39,14 @@ func withAcks(next http.Handler) http.Handler {
 
 // streams tells whether the output of a command may go out while the client still sends. An nginx that gets a part of an
 // answer forwards nothing more of the request: the upload would stand still for ever, with the node's pin lock. So output
-// is kept back during an upload, unless the client addresses this very socket and does not know the length of what it
-// sends, as kubo's own clients, which read while they write.
+// is kept back during an upload, unless the client addresses this very socket and shows that it reads while it writes: it
+// asks for progress, or does not know the length of what it sends, as kubo's own clients.
 func streams(r *http.Request) bool {
-	return r.ContentLength == 0 || r.ContentLength < 0 && direct(r)
+	if r.ContentLength == 0 {
+		return true
+	}
+	progress, _ := strconv.ParseBool(r.URL.Query().Get("progress")) // kubo refuses what is no truth value
+	return (progress || r.ContentLength < 0) && direct(r)
 }
 
 // direct tells that no proxy stands between the client and this peer, as far as a request can show it.

@@ -244,11 +244,10 @@ func TestLateFailureOfTheClusterIsAStatus(t *testing.T) {
 				s.await = func(context.Context) error { return c.await }
 			})
 			for name, got := range map[string]reply{
-				"add":             r.add("content"),
-				"add in progress": r.add("content", "progress", "true"),
-				"block put":       r.upload("block/put", "content", "pin", "true"),
-				"dag put":         r.upload("dag/put", `{"a":1}`, "pin", "true"),
-				"pin add":         r.post("pin/add", []string{root.Cid().String()}),
+				"add":       r.add("content"),
+				"block put": r.upload("block/put", "content", "pin", "true"),
+				"dag put":   r.upload("dag/put", `{"a":1}`, "pin", "true"),
+				"pin add":   r.post("pin/add", []string{root.Cid().String()}),
 			} {
 				var fault kuboError
 				got.decode(t, &fault)

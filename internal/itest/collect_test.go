@@ -193,8 +193,10 @@ func TestClientsThatGoAwayPinNothing(t *testing.T) {
 		} {
 			cutUpload(t, api+"/api/v0/"+command, half)
 		}
-		cutRequest(t, api+"/api/v0/pin/add?arg="+absent)
-		cutRequest(t, api+"/api/v0/pin/add?progress=true&arg="+absent)
+		for _, c := range []string{absent, c.storeBroken(api == b.API)} {
+			cutRequest(t, api+"/api/v0/pin/add?arg="+c)
+			cutRequest(t, api+"/api/v0/pin/add?progress=true&arg="+c)
+		}
 	}
 	// The pin locks are free, so that collections run.
 	for _, p := range c.Peers {
@@ -217,4 +219,21 @@ func TestClientsThatGoAwayPinNothing(t *testing.T) {
 			t.Errorf("%s holds %s, %v", p.Name, body, err)
 		}
 	}
+}
+
+// storeBroken stores a root on some peer, behind the balancer or not, of which all leaves are missing everywhere.
+func (c *Cluster) storeBroken(again bool) string {
+	c.t.Helper()
+	d := dagShape{seed: 99, roots: 1, branches: 1, leaves: 3, size: 100}
+	if again {
+		d.seed++
+	}
+	top, err := d.root(0)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := c.Peers[0].Upload("block/put?cid-codec=dag-pb", top.RawData()); err != nil {
+		c.t.Fatal(err)
+	}
+	return top.Cid().String()
 }

@@ -153,3 +153,25 @@ func TestStandingUploadLetsCollectionsPass(t *testing.T) {
 		}
 	}
 }
+
+// `pin add --progress` counts the blocks while this peer fetches them, also through the load balancer.
+func TestPinAddShowsProgress(t *testing.T) {
+	c := Start(t)
+	for i, p := range []*Peer{c.Peers[1], c.balanced()} {
+		d := dagShape{seed: uint64(i), roots: 1, branches: 4, leaves: 200, size: 5000}
+		roots, err := c.Peers[0].importDAG(d, "pin-roots=false")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := p.RPC("pin/add", roots[0], "progress=true")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Acked(roots[0])
+		lines := strings.Split(strings.TrimSpace(answer), "\n")
+		if len(lines) < 2 || lines[len(lines)-1] != `{"Pins":["`+roots[0]+`"]}` || !strings.HasPrefix(lines[len(lines)-2], fmt.Sprintf(`{"Progress":%d,"Bytes":`, d.blocks())) {
+			t.Errorf("through %s: %s", p.Name, answer)
+		}
+		t.Logf("%d lines through %s", len(lines), p.Name)
+	}
+}
