@@ -159,20 +159,37 @@ func TestCollectionWhilePeersFetch(t *testing.T) {
 	for i := range content {
 		content[i] = byte(random.Uint32())
 	}
-	quit := make(chan struct{})
-	s := &stress{t: t, quit: quit, pinned: make(map[string]bool)}
+	s := &stress{t: t, quit: make(chan struct{}), pinned: make(map[string]bool)}
 	var collectors sync.WaitGroup
-	for _, p := range c.others(c.Peers[0]) {
+	for _, p := range c.Peers[1:] {
 		collectors.Go(func() { s.collect(p) })
 	}
 	cid, err := c.Peers[0].Add(content, "cid-version=1&chunker=size-65536")
-	close(quit)
+	close(s.quit)
 	collectors.Wait()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Acked(cid)
 	t.Logf("%d collections on the other peers during the add", s.collections)
+
+	// The same while one peer fetches what it is told to pin from another, which pins it only after that.
+	d := dagShape{seed: uint64(len(content)), roots: 1, branches: scaled(2, 20), leaves: 200, size: 10_000}
+	roots, err := c.Peers[0].importDAG(d, "pin-roots=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.quit = make(chan struct{})
+	for _, p := range c.Peers[1:] {
+		collectors.Go(func() { s.collect(p) })
+	}
+	_, err = c.Peers[1].RPC("pin/add", roots[0])
+	close(s.quit)
+	collectors.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Acked(roots[0])
 	Eventually(t, time.Minute, func() error { return c.checkCollected(start) })
 	if _, err := c.checkWhole(); err != nil {
 		t.Error(err)

@@ -20,18 +20,24 @@ type work struct {
 	do      func(victim *Peer, d dagShape) ([]string, error)
 }
 
-func nothing(*Peer, dagShape) error { return nil }
-
-var works = []work{
-	{"add", nothing, func(victim *Peer, d dagShape) ([]string, error) {
+func TestPeerDiesInAnAdd(t *testing.T) {
+	diesAtWork(t, work{"add", nothing, func(victim *Peer, d dagShape) ([]string, error) {
 		content := make([]byte, d.blocks()*d.size)
-		random := rand.NewChaCha8([32]byte{byte(d.seed), byte(d.seed >> 8), byte(d.seed >> 16), byte(d.seed >> 24)})
+		random := rand.NewChaCha8([32]byte(fmt.Appendf(nil, "%032d", d.seed)))
 		_, _ = random.Read(content)
 		c, err := victim.Add(content, "cid-version=1")
 		return []string{c}, err
-	}},
-	{"import", nothing, func(victim *Peer, d dagShape) ([]string, error) { return victim.importDAG(d, "") }},
-	{"pin", func(source *Peer, d dagShape) error {
+	}}, dagShape{roots: 1, branches: 1, leaves: scaled(60, 800), size: 256 << 10}, scaled(2, 10))
+}
+
+func TestPeerDiesInAnImport(t *testing.T) {
+	diesAtWork(t, work{"import", nothing, func(victim *Peer, d dagShape) ([]string, error) {
+		return victim.importDAG(d, "")
+	}}, dagShape{roots: 2, branches: 1, leaves: scaled(30, 400), size: 256 << 10}, scaled(2, 10))
+}
+
+func TestPeerDiesInAPin(t *testing.T) {
+	diesAtWork(t, work{"pin", func(source *Peer, d dagShape) error {
 		_, err := source.importDAG(d, "pin-roots=false")
 		return err
 	}, func(victim *Peer, d dagShape) ([]string, error) {
@@ -40,40 +46,31 @@ var works = []work{
 			_, err = victim.RPC("pin/add", append(roots, "progress=true")...)
 		}
 		return roots, err
-	}},
+	}}, dagShape{roots: 1, branches: scaled(8, 500), leaves: 200, size: 100}, scaled(2, 3))
 }
 
-// A peer dies at a random moment while it serves an add, an import or a pin: what was acknowledged stays, nothing is pinned
-// by half, and a garbage collection afterwards takes just what nobody pinned.
-func TestPeerDiesAtWork(t *testing.T) {
+func nothing(*Peer, dagShape) error { return nil }
+
+// diesAtWork kills peers at random moments while they work: what was acknowledged stays, nothing is pinned by half, and a
+// garbage collection afterwards takes just what nobody pinned.
+func diesAtWork(t *testing.T, w work, d dagShape, rounds int) {
 	c := Start(t)
 	start := c.startBlocks()
+	for _, p := range c.Peers {
+		p.http.Timeout = 15 * time.Minute // there is much to do
+	}
 	random := rand.New(rand.NewPCG(seed(t), 0))
-	shapes := map[string]dagShape{ // one leaf is one block; the sizes are those that make test can afford
-		"add":    {roots: 1, branches: 1, leaves: scaled(60, 800), size: 256 << 10},
-		"import": {roots: 2, branches: 1, leaves: scaled(30, 400), size: 256 << 10},
-		"pin":    {roots: 1, branches: scaled(8, 500), leaves: 200, size: 100},
-	}
-	for _, w := range works {
-		d := shapes[w.name]
+	d.seed = random.Uint64()
+	took, acked := c.undisturbed(w, d), 0
+	for round := range rounds {
 		d.seed = random.Uint64()
-		took := c.undisturbed(w, d)
-		acked := 0
-		rounds := scaled(2, 10)
-		if w.name == "pin" {
-			rounds = scaled(2, 4)
+		if c.killAtWork(w, d, c.Peers[round%len(c.Peers)], time.Duration(random.Int64N(int64(took)*5/4))) {
+			acked++
 		}
-		for round := range rounds {
-			d.seed = random.Uint64()
-			if c.killAtWork(w, d, c.Peers[round%len(c.Peers)], time.Duration(random.Int64N(int64(took)*5/4))) {
-				acked++
-			}
-			Eventually(t, 5*time.Minute, func() error { _, err := c.checkWhole(); return err })
-			Eventually(t, time.Minute, func() error { return c.checkCollected(start) })
-		}
-		t.Logf("%s of %d blocks: %s undisturbed; killed %d times, %d acknowledged before", w.name, d.blocks(), took.Round(time.Millisecond), rounds, acked)
-		c.unpinAll()
+		Eventually(t, 5*time.Minute, func() error { _, err := c.checkWhole(); return err })
+		Eventually(t, time.Minute, func() error { return c.checkCollected(start) })
 	}
+	t.Logf("%s of %d blocks: %s undisturbed; killed %d times, %d acknowledged before", w.name, d.blocks(), took.Round(time.Millisecond), rounds, acked)
 }
 
 // undisturbed does the work once and returns how long it takes.
@@ -130,21 +127,6 @@ func shorten(err error) string {
 		return "acknowledged"
 	}
 	return fmt.Sprintf("%.80s", err.Error())
-}
-
-// unpinAll removes every pin.
-func (c *Cluster) unpinAll() {
-	c.t.Helper()
-	pins, err := c.Peers[0].Allocations()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	for cid := range pins {
-		if _, err := c.Peers[0].RPC("pin/rm", cid); err != nil {
-			c.t.Fatal(err)
-		}
-		c.Unpinned(cid)
-	}
 }
 
 // Without a leader no command that pins succeeds, the answer says why, and nothing stays.

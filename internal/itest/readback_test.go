@@ -233,3 +233,29 @@ func travel(trip trip, peers []*Peer, clients, count int) error {
 	}
 	return err
 }
+
+// An import pins each root whose DAG is whole, wherever in the cluster its blocks are, and none if it shall not.
+func TestImportOfAPartialCAR(t *testing.T) {
+	c := Start(t)
+	d := dagShape{seed: 3, roots: 3, branches: 2, leaves: 5, size: 2000}
+	roots, err := c.Peers[1].importDAG(d, "pin-roots=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, root := range roots {
+		if err := c.Peers[2].readsNoPin(root); err != nil {
+			t.Error(err)
+		}
+	}
+	d.partial = true
+	if _, err := c.Peers[0].importDAG(d, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, root := range roots {
+		c.Acked(root)
+		if err := c.Peers[2].readsPin(root, "recursive"); err != nil {
+			t.Error(err)
+		}
+	}
+	Eventually(t, time.Minute, func() error { _, err := c.checkWhole(); return err })
+}
