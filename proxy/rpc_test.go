@@ -225,8 +225,10 @@ func TestRPCAnswersOnlyWhenThePinIsHeld(t *testing.T) {
 		"pin add": r.post("pin/add", []string{root.Cid().String()}),
 		"add":     r.add("content"),
 	} {
-		if got := reply.Trailer.Get("X-Stream-Error"); reply.StatusCode != http.StatusOK || got != held.Error() {
-			t.Errorf("%s: status %d, trailer %q", name, reply.StatusCode, got)
+		var fault kuboError
+		reply.decode(t, &fault)
+		if reply.StatusCode != http.StatusInternalServerError || fault.Message != held.Error() {
+			t.Errorf("%s: status %d, %s", name, reply.StatusCode, reply.body)
 		}
 	}
 	if len(r.pinset.all()) != 2 {
