@@ -26,7 +26,7 @@ func withAcks(next http.Handler) http.Handler {
 			body = &upload{ReadCloser: r.Body, conn: http.NewResponseController(w), stall: uploadStall}
 			r.Body = body
 		}
-		a := &answer{ResponseWriter: w, acks: pending, hold: !streams(r)}
+		a := &answer{ResponseWriter: w, acks: pending, hold: !streams(r), upload: r.ContentLength != 0}
 		defer a.kept.Close()
 		next.ServeHTTP(a, r)
 		var err error
@@ -70,14 +70,16 @@ func direct(r *http.Request) bool {
 // answer is the response to one command. What the command writes goes out at once, except
 //
 //   - during an upload that comes, or may come, through a proxy; see streams;
-//   - once the command has pinned something: the client must not read of a pin that is not acknowledged.
+//   - once the command has pinned something: the client must not read of a pin that is not acknowledged. In the middle of
+//     an upload, though, the client may wait for a word on one file before it sends the next.
 //
 // If the cluster fails and nothing has gone out, the answer becomes an error in kubo's form with a status that says what
 // to do. Otherwise the error goes into the trailer, where kubo's clients look for it.
 type answer struct {
 	http.ResponseWriter
 	acks   *acks
-	hold   bool
+	hold   bool // from the start
+	upload bool // the client sends more than a question
 	status int  // that the command has written; 0: none yet
 	sent   bool // the header has gone out
 	kept   backlog
@@ -113,7 +115,9 @@ func (a *answer) Flush() {
 // Unwrap lets http.ResponseController reach what is below.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-func (a *answer) keeps() bool { return a.hold || a.kept.size > 0 || a.acks.pending() }
+func (a *answer) keeps() bool {
+	return a.hold || a.kept.size > 0 || !a.upload && a.acks.pending()
+}
 
 // failed tells that the command has answered with an error of its own.
 func (a *answer) failed() bool {

@@ -106,7 +106,12 @@ func TestDirectClientSeesFilesWhileItSends(t *testing.T) {
 	if line := s.line(); !strings.Contains(line, `"Name":"one"`) {
 		t.Errorf("the first line is %s", line)
 	}
-	if got := s.end(); got.StatusCode != http.StatusOK || strings.Count(got.body, "\n") != 2 || got.Trailer.Get(streamError) != "" {
+	eventually(t, "the first file is pinned", func() bool { return len(r.pinset.all()) == 1 })
+	s.file("three", "third file") // which the client may send only when it has seen the first
+	if line := s.line(); !strings.Contains(line, `"Name":"two"`) {
+		t.Errorf("the second line is %s", line)
+	}
+	if got := s.end(); got.StatusCode != http.StatusOK || strings.Count(got.body, "\n") != 3 || got.Trailer.Get(streamError) != "" {
 		t.Errorf("answer %d, %s, trailer %v", got.StatusCode, got.body, got.Trailer)
 	}
 }
