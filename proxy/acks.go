@@ -14,7 +14,8 @@ type acks struct {
 	awaits []func(context.Context) error
 	atEnd  []func() // of the request, however it ends
 	refuse int      // the status that the answer deserves if the command fails; 0: the command's own
-	pauses bool     // the command is about to let a garbage collection pass
+	adds   bool     // the command is an add, which stores whole DAGs
+	pauses bool     // it is about to let a garbage collection pass
 }
 
 type acksKey struct{}

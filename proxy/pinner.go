@@ -58,12 +58,13 @@ func (p *clusterPinner) Pin(ctx context.Context, node ipld.Node, recursive bool,
 	return p.pin(ctx, node.Cid(), mode, name, true)
 }
 
-// PinWithMode pins blocks that are already on the node.
+// PinWithMode pins what the command has stored. Only an add has then stored all that is below it: the blocks that a single
+// node links to may be on another peer, which for the client is the same node.
 func (p *clusterPinner) PinWithMode(ctx context.Context, c cid.Cid, mode pin.Mode, name string) error {
 	if holdInPause(ctx, p.pinset, c) {
 		return nil
 	}
-	return p.pin(ctx, c, mode, name, false)
+	return p.pin(ctx, c, mode, name, mayLackBlocks(ctx))
 }
 
 func (p *clusterPinner) pin(ctx context.Context, c cid.Cid, mode pin.Mode, name string, fetch bool) error {

@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ipfs/boxo/ipld/merkledag"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
 )
 
 // trip writes through one peer and reads at once through another; label tells one trip from all others. It leaves nothing
@@ -258,4 +263,41 @@ func TestImportOfAPartialCAR(t *testing.T) {
 		}
 	}
 	Eventually(t, time.Minute, func() error { _, err := c.checkWhole(); return err })
+}
+
+// A node that is stored and pinned through one peer, above a block that was stored through another, is held whole.
+func TestPinnedNodeAboveABlockElsewhere(t *testing.T) {
+	c := Start(t)
+	for name, put := range map[string]func(p *Peer, below cid.Cid) error{
+		"dag put": func(p *Peer, below cid.Cid) error {
+			_, err := p.Upload("dag/put?pin=true", fmt.Appendf(nil, `{"below":{"/":%q}}`, below))
+			return err
+		},
+		"block put": func(p *Peer, below cid.Cid) error {
+			node, err := parent([]ipld.Node{merkledag.NewRawNode([]byte("block put"))})
+			if err != nil {
+				return err
+			}
+			_, err = p.Upload("block/put?pin=true&cid-codec=dag-pb", node.RawData())
+			return err
+		},
+	} {
+		stored, err := c.Peers[0].PutBlock([]byte(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		below, err := cid.Decode(stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := put(c.Peers[1], below); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, p := range c.Peers {
+			Eventually(t, 20*time.Second, func() error { _, err := os.Stat(p.blockPath(below)); return err })
+			if err := p.Collect(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
 }
