@@ -1,99 +1,79 @@
 package itest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/http"
-	"os"
-	"path/filepath"
+	"io"
 	"strings"
 
-	"github.com/ipfs/boxo/datastore/dshelp"
-	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/go-cid"
-	"github.com/ipfs/go-datastore"
 	"github.com/multiformats/go-multihash"
 )
 
-func (p *Peer) blocksDir() string { return filepath.Join(p.dir, "data", "ipfs", "blocks") }
+// Whole returns nil when every block of the DAG is on the peer's own node.
+func (p *Peer) Whole(root string) error { return p.walk(root, make(map[string]bool)) }
 
-// blockPath is where a peer keeps a block on its disk; see ipfs.datastoreSpec.
-func (p *Peer) blockPath(c cid.Cid) string {
-	key := strings.TrimPrefix(dshelp.MultihashToDsKey(c.Hash()).String(), "/")
-	return filepath.Join(p.blocksDir(), key[len(key)-3:len(key)-1], key+".data")
-}
-
-// Whole returns nil when every block of the DAG is on the peer's disk. It asks nobody: neither the peer nor, through it,
-// the others.
-func (p *Peer) Whole(root string) error {
-	c, err := cid.Decode(root)
-	if err != nil {
+// walk notes the hashes of all blocks of a DAG in seen.
+func (p *Peer) walk(root string, seen map[string]bool) error {
+	if err := note(seen, root); err != nil {
 		return err
 	}
-	_, err = p.walk(c, make(map[string]bool))
-	return err
-}
-
-// walk notes the hashes of all blocks of a DAG in seen, and returns how many it has read.
-func (p *Peer) walk(root cid.Cid, seen map[string]bool) (read int, err error) {
-	for todo := []cid.Cid{root}; len(todo) > 0; {
-		c := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if c.Prefix().MhType == multihash.IDENTITY || seen[string(c.Hash())] {
-			continue
-		}
-		seen[string(c.Hash())] = true
-		raw, err := os.ReadFile(p.blockPath(c))
-		if err != nil {
-			return read, fmt.Errorf("%s lacks block %s of %s: %w", p.Name, c, root, err)
-		}
-		read++
-		if c.Type() != cid.DagProtobuf {
-			continue
-		}
-		node, err := merkledag.DecodeProtobuf(raw)
-		if err != nil {
-			return read, fmt.Errorf("block %s on %s: %w", c, p.Name, err)
-		}
-		for _, link := range node.Links() {
-			todo = append(todo, link.Cid)
-		}
+	answer, err := p.Own("refs", root, "recursive=true", "unique=true", "offline=true")
+	if err == nil {
+		err = eachRef(answer, seen)
 	}
-	return read, nil
+	if err != nil {
+		return fmt.Errorf("%s has not all of %s: %w", p.Name, root, err)
+	}
+	return nil
 }
 
-// Blocks lists the hashes of all blocks on the peer's disk.
+// Blocks lists the hashes of all blocks on the peer's own node.
 func (p *Peer) Blocks() (map[string]bool, error) {
+	answer, err := p.Own("refs/local")
+	if err != nil {
+		return nil, err
+	}
 	found := make(map[string]bool)
-	err := filepath.WalkDir(p.blocksDir(), func(path string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && path != p.blocksDir() {
-			return nil // it was removed meanwhile
+	return found, eachRef(answer, found)
+}
+
+// eachRef notes the hashes that a command of kubo lists.
+func eachRef(answer string, seen map[string]bool) error {
+	for lines := json.NewDecoder(strings.NewReader(answer)); ; {
+		var line struct{ Ref, Err string }
+		switch err := lines.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case line.Err != "":
+			return errors.New(line.Err)
 		}
-		if err != nil {
+		if err := note(seen, line.Ref); err != nil {
 			return err
 		}
-		name, isBlock := strings.CutSuffix(entry.Name(), ".data")
-		if !isBlock {
-			return nil
-		}
-		hash, err := dshelp.BinaryFromDsKey(datastore.NewKey(name))
-		found[string(hash)] = true
-		return err
-	})
-	return found, err
+	}
+}
+
+func note(seen map[string]bool, ref string) error {
+	c, err := cid.Decode(ref)
+	if err == nil && c.Prefix().MhType != multihash.IDENTITY {
+		seen[string(c.Hash())] = true
+	}
+	return err
 }
 
 // Collect runs a garbage collection on the peer's own node.
 func (p *Peer) Collect() error {
-	_, err := p.Do(http.MethodPost, p.API+"/api/v0/repo/gc?quiet=true")
-	if err != nil {
+	if _, err := p.Own("repo/gc", "quiet=true"); err != nil {
 		return fmt.Errorf("collect on %s: %w", p.Name, err)
 	}
 	return nil
 }
 
-// checkWhole verifies that each pin of the pinset is held by every running peer, with all its blocks on each disk, and
+// checkWhole verifies that each pin of the pinset is held by every running peer, with all its blocks on each node, and
 // returns the hashes of all those blocks.
 func (c *Cluster) checkWhole() (wanted map[string]bool, err error) {
 	var running []*Peer
@@ -114,11 +94,7 @@ func (c *Cluster) checkWhole() (wanted map[string]bool, err error) {
 	for _, p := range running {
 		wanted = make(map[string]bool) // the same on each
 		for root := range pins {
-			c, err := cid.Decode(root)
-			if err != nil {
-				return nil, err
-			}
-			if _, err := p.walk(c, wanted); err != nil {
+			if err := p.walk(root, wanted); err != nil {
 				return nil, err
 			}
 		}

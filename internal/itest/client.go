@@ -66,7 +66,14 @@ func (p *Peer) Upload(command string, content []byte) ([]byte, error) {
 }
 
 // RPC calls a command of the RPC API without a body and returns its answer.
-func (p *Peer) RPC(command string, args ...string) (string, error) {
+func (p *Peer) RPC(command string, args ...string) (string, error) { return p.call("", command, args) }
+
+// Own calls a command for the peer's own node, without the others.
+func (p *Peer) Own(command string, args ...string) (string, error) {
+	return p.call(p.ID, command, args)
+}
+
+func (p *Peer) call(node, command string, args []string) (string, error) {
 	query := make(url.Values)
 	for _, arg := range args {
 		key, value, ok := strings.Cut(arg, "=")
@@ -75,7 +82,14 @@ func (p *Peer) RPC(command string, args ...string) (string, error) {
 		}
 		query.Add(key, value)
 	}
-	resp, err := p.http.Post(p.API+"/api/v0/"+command+"?"+query.Encode(), "", nil)
+	req, err := http.NewRequest(http.MethodPost, p.API+"/api/v0/"+command+"?"+query.Encode(), nil)
+	if err != nil {
+		return "", err
+	}
+	if node != "" {
+		req.Header.Set("X-Underlay-Peer", node)
+	}
+	resp, err := p.http.Do(req)
 	if err != nil {
 		return "", err
 	}

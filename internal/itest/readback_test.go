@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/ipfs/boxo/ipld/merkledag"
-	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
@@ -268,33 +266,27 @@ func TestImportOfAPartialCAR(t *testing.T) {
 // A node that is stored and pinned through one peer, above a block that was stored through another, is held whole.
 func TestPinnedNodeAboveABlockElsewhere(t *testing.T) {
 	c := Start(t)
-	for name, put := range map[string]func(p *Peer, below cid.Cid) error{
-		"dag put": func(p *Peer, below cid.Cid) error {
-			_, err := p.Upload("dag/put?pin=true", fmt.Appendf(nil, `{"below":{"/":%q}}`, below))
-			return err
+	for name, put := range map[string]func(p *Peer, below string) ([]byte, error){
+		"dag put": func(p *Peer, below string) ([]byte, error) {
+			return p.Upload("dag/put?pin=true", fmt.Appendf(nil, `{"below":{"/":%q}}`, below))
 		},
-		"block put": func(p *Peer, below cid.Cid) error {
+		"block put": func(p *Peer, _ string) ([]byte, error) {
 			node, err := parent([]ipld.Node{merkledag.NewRawNode([]byte("block put"))})
 			if err != nil {
-				return err
+				return nil, err
 			}
-			_, err = p.Upload("block/put?pin=true&cid-codec=dag-pb", node.RawData())
-			return err
+			return p.Upload("block/put?pin=true&cid-codec=dag-pb", node.RawData())
 		},
 	} {
-		stored, err := c.Peers[0].PutBlock([]byte(name))
+		below, err := c.Peers[0].PutBlock([]byte(name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		below, err := cid.Decode(stored)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := put(c.Peers[1], below); err != nil {
+		if _, err := put(c.Peers[1], below); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		for _, p := range c.Peers {
-			Eventually(t, 20*time.Second, func() error { _, err := os.Stat(p.blockPath(below)); return err })
+			Eventually(t, 20*time.Second, func() error { return p.Whole(below) })
 			if err := p.Collect(); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
