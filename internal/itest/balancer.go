@@ -1,6 +1,7 @@
 package itest
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -77,8 +78,7 @@ func (c *Cluster) Balance() *Balancer {
 		c.t.Skip("needs nginx (Debian: apt-get install nginx-light)")
 	}
 	dir := c.t.TempDir()
-	addrs := freeAddresses(c.t, 2)
-	api, gateway := balancerService{Listen: addrs[0]}, balancerService{Listen: addrs[1]}
+	api, gateway := balancerService{Listen: freeAddress(c.t)}, balancerService{Listen: freeAddress(c.t)}
 	for _, p := range c.Peers {
 		api.Peers = append(api.Peers, strings.TrimPrefix(p.API, "http://"))
 		gateway.Peers = append(gateway.Peers, strings.TrimPrefix(p.Gateway, "http://"))
@@ -131,19 +131,16 @@ func startNginx(t testing.TB, nginx, dir, conf string) {
 	})
 }
 
-// freeAddresses returns n different addresses of loopback on which nobody listens.
-func freeAddresses(t testing.TB, n int) []string {
+// freeAddress returns an address of loopback on which nobody listens.
+func freeAddress(t testing.TB) string {
 	t.Helper()
-	var addrs []string
-	for port := 19000 + os.Getpid()%100*10; port < 20000 && len(addrs) < n; port++ {
+	for port := 19000 + os.Getpid()%100*10; port < 20000; port++ {
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		if l, err := net.Listen("tcp", addr); err == nil {
-			defer l.Close() // when all are found
-			addrs = append(addrs, addr)
+			l.Close()
+			return addr
 		}
 	}
-	if len(addrs) < n {
-		t.Fatal("no free port")
-	}
-	return addrs
+	t.Fatal(fmt.Errorf("no free port"))
+	return ""
 }
