@@ -32,7 +32,7 @@ test-rpc: build stock ## compare the RPC API with a plain kubo's, request by req
 
 .PHONY: fault
 fault: build ## run the long fault tests: kills, outages and, as root, power cuts (UNDERLAY_SEED=n replays)
-	UNDERLAY_FAULT=1 go test -v -count 1 -timeout 90m ./internal/itest ./consensus/...
+	UNDERLAY_FAULT=1 go test -v -count 1 -timeout 150m ./internal/itest ./consensus/...
 
 .PHONY: race
 race: ## run the unit tests with the race detector

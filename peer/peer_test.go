@@ -157,6 +157,52 @@ func TestPinKeepsOptionsOfTheOldPin(t *testing.T) {
 	}
 }
 
+// What could not be committed is not pinned here either.
+func TestFailedCommitLeavesNoLocalPin(t *testing.T) {
+	r := startPeer(t, testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0"))
+	r.awaitReady()
+	root, _ := r.addTree("not committed")
+	from, _ := r.addTree("from")
+	r.pinned(from.Cid(), api.PinModeRecursive, "", false)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Pin(ctx, root.Cid(), api.PinModeRecursive, "", false); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled pin: %v", err)
+	}
+	r.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
+	if _, err := r.Update(ctx, from.Cid(), root.Cid(), true); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled update: %v", err)
+	}
+	r.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
+	r.awaitLocal(from.Cid(), api.IPFSPinStatusRecursive)
+	if pin, err := r.committed(root.Cid()); !errors.Is(err, state.ErrNotFound) {
+		t.Errorf("committed: %+v, %v", pin, err)
+	}
+}
+
+// The blocks of a pin that other peers are to hold stay here while it is waited for: they may be nowhere else.
+func TestBlocksForOthersStayUntilTheAcknowledgement(t *testing.T) {
+	o := testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0")
+	o.AckTimeout = 100 * time.Millisecond
+	r := startPeer(t, o)
+	r.awaitReady()
+	root, leaf := r.addTree("for others")
+	pin := api.PinWithOpts(api.NewCid(root.Cid()), api.PinOptions{ReplicationFactorMin: 1, ReplicationFactorMax: 1})
+	pin.Allocations = append(pin.Allocations, testID(t))
+	await := r.awaitHolders(pin, 0)
+	for _, kept := range []bool{true, false} {
+		if _, err := r.connector.RepoGC(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if has, err := r.Node().Blockstore.Has(t.Context(), leaf.Cid()); err != nil || has != kept {
+			t.Errorf("the leaf is here: %t, %v; want %t", has, err, kept)
+		}
+		if err := await(t.Context()); !errors.Is(err, ErrTooFewHolders) {
+			t.Errorf("await: %v", err)
+		}
+	}
+}
+
 func TestAwaitHolders(t *testing.T) {
 	o := testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0")
 	o.AckTimeout = 100 * time.Millisecond

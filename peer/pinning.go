@@ -66,6 +66,10 @@ func (p *Peer) fetchMissing(ctx context.Context, pin api.Pin) error {
 	return p.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker), ipfs.GiveUpWhenStalled)
 }
 
+// Hold keeps the DAG below c, all of whose blocks are here, from garbage collection on this peer's node until release is
+// called. It is no pin, and ends with the process. The caller holds the node's pin lock.
+func (p *Peer) Hold(c cid.Cid) (release func()) { return p.pins.Hold(c) }
+
 // Unpin commits the removal of a pin; the error is state.ErrNotFound when there is none. The holders drop their local
 // pins in the background.
 func (p *Peer) Unpin(ctx context.Context, c cid.Cid) error {

@@ -43,6 +43,9 @@ func newAddressed(peers Peers, alone, cluster http.Handler, logger *slog.Logger)
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", r.In.Header.Get(peerHeader)
 			r.Out.URL.RawQuery = r.In.URL.RawQuery // as it is, well formed or not: the other tells its faults
 			r.Out.Host = r.In.Host
+			if through := r.In.Header["X-Forwarded-For"]; through != nil { // whether a proxy is on the way decides when to answer
+				r.Out.Header["X-Forwarded-For"] = through
+			}
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Set(peerHeader, peers.ID().String())

@@ -36,12 +36,13 @@ const patience = 20 * time.Second
 type mapPinset struct {
 	dag ipld.DAGService
 
-	mu    sync.Mutex
-	pins  map[cid.Cid]api.Pin
-	await func(context.Context) error // what the answer to a pin waits for
-	early error                       // what every call fails with
-
-	pinFails error // what Pin fails with, once the time of its request is over
+	mu       sync.Mutex
+	pins     map[cid.Cid]api.Pin
+	await    func(context.Context) error // what the answer to a pin waits for
+	early    error                       // what every call fails with
+	slow     time.Duration               // how long a fetch takes
+	holds    func(cid.Cid) func()        // keeps blocks on the node
+	pinFails error                       // what Pin fails with, once the time of its request is over
 }
 
 func newMapPinset(dag ipld.DAGService) *mapPinset {
@@ -75,6 +76,9 @@ func (s *mapPinset) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name s
 	if s.pinFails != nil {
 		<-ctx.Done()
 		return nil, s.pinFails
+	}
+	if fetch && s.slow > 0 {
+		<-time.After(s.slow)
 	}
 	if fetch && mode == api.PinModeRecursive {
 		if err := merkledag.FetchGraph(ctx, c, s.dag); err != nil {
@@ -117,6 +121,8 @@ func (s *mapPinset) Unpin(ctx context.Context, c cid.Cid) error {
 	delete(s.pins, c)
 	return nil
 }
+
+func (s *mapPinset) Hold(c cid.Cid) (release func()) { return s.holds(c) }
 
 func (s *mapPinset) Get(_ context.Context, c api.Cid) (api.Pin, error) {
 	s.mu.Lock()

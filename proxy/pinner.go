@@ -26,6 +26,8 @@ type Pinset interface {
 	Update(ctx context.Context, from, to cid.Cid, unpin bool) (await func(context.Context) error, err error)
 	// Unpin commits the removal of a pin; state.ErrNotFound when there is none.
 	Unpin(ctx context.Context, c cid.Cid) error
+	// Hold keeps the DAG below c from garbage collection on this node until release is called, without a pin.
+	Hold(c cid.Cid) (release func())
 }
 
 // clusterPinner is kubo's pinner with the replicated pinset behind it. Error texts are those of boxo's dspinner, which
@@ -56,9 +58,13 @@ func (p *clusterPinner) Pin(ctx context.Context, node ipld.Node, recursive bool,
 	return p.pin(ctx, node.Cid(), mode, name, true)
 }
 
-// PinWithMode pins blocks that are already on the node.
+// PinWithMode pins what the command has stored. Only an add has then stored all that is below it: the blocks that a single
+// node links to may be on another peer, which for the client is the same node.
 func (p *clusterPinner) PinWithMode(ctx context.Context, c cid.Cid, mode pin.Mode, name string) error {
-	return p.pin(ctx, c, mode, name, false)
+	if holdInPause(ctx, p.pinset, c) {
+		return nil
+	}
+	return p.pin(ctx, c, mode, name, mayLackBlocks(ctx))
 }
 
 func (p *clusterPinner) pin(ctx context.Context, c cid.Cid, mode pin.Mode, name string, fetch bool) error {

@@ -36,6 +36,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	blocks := newClusterBlocks(o.Node.Blockstore, o.Peers)
 	apiNode := *o.Node // shares everything with the node but what must be cluster-wide
 	apiNode.Pinning = pins
+	apiNode.Blockstore = pausing{o.Node.Blockstore}
 	kubo := newKubo(o)
 	own, err := kubo.commands(&apiNode)
 	if err != nil {

@@ -1,13 +1,10 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"mime/multipart"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -21,6 +18,8 @@ import (
 	"github.com/ipfs/kubo/core"
 
 	kuboconfig "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // rpcRig is kubo's RPC API on a real node, with a pinset in a map behind it.
@@ -66,6 +65,11 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	if pinset == nil {
 		pinset = newMapPinset(node.DAG)
 	}
+	pins, err := ipfs.NewPins(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinset.holds = pins.Hold
 	l, calls := listenLoopback(t), listenLoopback(t)
 	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name)}
 	r.options = RPCOptions{
@@ -226,19 +230,10 @@ func TestRPCPinsInThePinset(t *testing.T) {
 	}
 }
 
-// add uploads one file as kubo's clients do.
+// add uploads one file as curl does.
 func (r *rpcRig) add(content string, options ...string) reply {
 	r.t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", "file.txt")
-	if err == nil {
-		_, err = io.WriteString(part, content)
-	}
-	if err = errors.Join(err, form.Close()); err != nil {
-		r.t.Fatal(err)
-	}
-	return ask(r.t, http.MethodPost, r.command("add", nil, options...), &body, "Content-Type", form.FormDataContentType())
+	return r.upload("add", content, options...)
 }
 
 func TestRPCAddPinsInThePinset(t *testing.T) {
@@ -279,8 +274,10 @@ func TestRPCAnswersOnlyWhenThePinIsHeld(t *testing.T) {
 		"pin add": r.post("pin/add", []string{root.Cid().String()}),
 		"add":     r.add("content"),
 	} {
-		if got := reply.Trailer.Get("X-Stream-Error"); reply.StatusCode != http.StatusOK || got != held.Error() {
-			t.Errorf("%s: status %d, trailer %q", name, reply.StatusCode, got)
+		var fault kuboError
+		reply.decode(t, &fault)
+		if reply.StatusCode != http.StatusInternalServerError || fault.Message != held.Error() {
+			t.Errorf("%s: status %d, %s", name, reply.StatusCode, reply.body)
 		}
 	}
 	if len(r.pinset.all()) != 2 {

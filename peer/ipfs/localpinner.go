@@ -30,6 +30,7 @@ import (
 type localPinner struct {
 	pinview.View
 	table *pinTable
+	holds holds
 	// mayCollect refuses collections by its error.
 	mayCollect atomic.Pointer[func() error]
 }
@@ -37,10 +38,9 @@ type localPinner struct {
 var _ pin.Pinner = (*localPinner)(nil)
 
 func newLocalPinner(table *pinTable, dag ipld.DAGService) *localPinner {
-	return &localPinner{table: table, View: pinview.View{
-		Open: func(context.Context) (pinview.Pins, error) { return table, nil },
-		DAG:  dag, Closing: table.closing,
-	}}
+	p := &localPinner{table: table, View: pinview.View{DAG: dag, Closing: table.closing}}
+	p.Open = func(context.Context) (pinview.Pins, error) { return heldPins{table, p.holds.list()}, nil }
+	return p
 }
 
 // nodeRepo is a repository with the table of local pins.

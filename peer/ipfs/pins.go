@@ -114,14 +114,14 @@ func (p *Pins) Whole(ctx context.Context, wanted api.Pin) (bool, error) {
 	return wanted.MaxDepth == 0 || len(root.Links()) == 0, nil
 }
 
-// Fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. Once a second watch is told
+// Fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. It counts them in progress,
+// and in the tracker of ctx if there is one. Once a second watch is told
 // how long no new block has come, and may end the fetch with an error. The caller holds the node's pin lock, unless it
 // checks again later that all blocks are here, and may read progress meanwhile.
 func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.ProgressTracker, watch func(idle time.Duration) error) error {
 	p.dialOrigins(ctx, pin.Origins)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ctx = progress.DeriveContext(ctx)
 
 	watched := make(chan struct{})
 	go func() {
@@ -132,7 +132,7 @@ func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.Progr
 	if pin.MaxDepth == 0 {
 		_, err = p.node.DAG.Get(ctx, pin.Cid.Cid)
 	} else {
-		err = merkledag.FetchGraph(ctx, pin.Cid.Cid, p.node.DAG)
+		err = merkledag.FetchGraph(ctx, pin.Cid.Cid, countedDAG{p.node.DAG, progress})
 	}
 	if err != nil && context.Cause(ctx) != nil {
 		err = context.Cause(ctx)
