@@ -46,6 +46,10 @@ bench: build stock ## print the figures: start, memory, binary size, add of 256 
 bench-pins: ## compare pins with the stock three peers (BENCH_PINS=10000,100000 BENCH_ROUNDS=5 BENCH_KILLS=5)
 	go test -run '^$$' -bench Pins -benchtime 1x -timeout 6h ./internal/stockbench
 
+.PHONY: bench-rpc
+bench-rpc: build ## compare add, pin/add and cat through a balancer with the stock three peers (BENCH_ROUNDS=5)
+	go test -run '^$$' -bench RPC -benchtime 1x -timeout 6h ./internal/stockbench
+
 .PHONY: fmt
 fmt: ## format the source
 	gofmt -w $$(git ls-files '*.go')

@@ -16,7 +16,8 @@ require (
 	github.com/ipfs/go-block-format v0.2.3 // blocks handed to the node
 	github.com/ipfs/go-cid v0.6.1 // CIDs
 	github.com/ipfs/go-datastore v0.9.1 // the interface of the local pins' store; the orchestrator wants one
-	github.com/ipfs/go-ds-pebble v0.5.11 // where the local pins are kept
+	github.com/ipfs/go-ds-flatfs v0.6.0 // where large blocks are kept, in files of their own
+	github.com/ipfs/go-ds-pebble v0.5.11 // where the local pins and small blocks are kept
 	github.com/ipfs/go-ipfs-cmds v0.16.1 // errors in kubo's RPC form
 	github.com/ipfs/go-ipld-format v0.6.3 // nodes and their errors
 	github.com/ipfs/go-log/v2 v2.9.2 // quiets the libraries' loggers
@@ -128,7 +129,6 @@ require (
 	github.com/ipfs/go-bitfield v1.1.0 // indirect
 	github.com/ipfs/go-cidutil v0.1.1 // indirect
 	github.com/ipfs/go-ds-badger v0.3.4 // indirect
-	github.com/ipfs/go-ds-flatfs v0.6.0 // indirect
 	github.com/ipfs/go-ds-leveldb v0.5.2 // indirect
 	github.com/ipfs/go-ds-measure v0.2.2 // indirect
 	github.com/ipfs/go-dsqueue v0.2.0 // indirect

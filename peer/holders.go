@@ -2,12 +2,15 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/multiformats/go-multistream"
 
 	"github.com/underlay/underlay/peer/reconcile"
 )
@@ -103,8 +106,7 @@ func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOut
 	blocks, since := -1, time.Now()
 	var failure error
 	for {
-		var reply reconcile.AwaitReply
-		err := p.client.CallContext(ctx, id, "Peer", "Await", req, &reply)
+		reply, err := p.askHolder(ctx, id, req)
 		switch {
 		case ctx.Err() != nil:
 			return holderOutcome{err: ctx.Err()}
@@ -127,6 +129,18 @@ func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOut
 			return holderOutcome{err: ctx.Err()}
 		}
 	}
+}
+
+// askHolder asks a peer once. This one answers for itself, and a peer of an earlier version is called.
+func (p *Peer) askHolder(ctx context.Context, id peer.ID, req reconcile.AwaitRequest) (reply reconcile.AwaitReply, err error) {
+	if id == p.ID() {
+		return p.reconciler.Await(ctx, req)
+	}
+	if reply, err = p.awaits.ask(ctx, id, req); err == nil || !errors.Is(err, multistream.ErrNotSupported[protocol.ID]{}) {
+		return reply, err
+	}
+	err = p.client.CallContext(ctx, id, "Peer", "Await", req, &reply)
+	return reply, err
 }
 
 // pause waits for d, or returns false when ctx ends first.

@@ -37,7 +37,10 @@ func newNode(t testing.TB) *core.IpfsNode {
 // TestLinksAreToTheProcessThatIsThere: an old connection swallows what is sent to a node that was killed and is back.
 func TestLinksAreToTheProcessThatIsThere(t *testing.T) {
 	here, there := newNode(t), newNode(t)
-	l := newLinks(here)
+	l, err := newLinks(here)
+	if err != nil {
+		t.Fatal(err)
+	}
 	hello := Hello{Node: there.Identity, NodeAddrs: ipfs.Addrs(there), Process: "first"}
 	conn := func() network.Conn {
 		t.Helper()
@@ -75,4 +78,28 @@ func TestLinksAreToTheProcessThatIsThere(t *testing.T) {
 	if second := conn(); second == first || second.IsClosed() {
 		t.Error("there is no new connection")
 	}
+}
+
+// A node gets blocks as long as its peer is a member: not before it has greeted, and not once an operator has removed it.
+func TestBlocksAreForMembers(t *testing.T) {
+	l, err := newLinks(newNode(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := testID(t)
+	expect := func(when string, want bool) {
+		t.Helper()
+		if got := l.blocks.Admitted(node); got != want {
+			t.Errorf("%s the node is admitted: %t", when, got)
+		}
+	}
+	expect("before a greeting", false)
+	l.meet(Hello{Node: node, Process: "first"})
+	expect("after a greeting", true)
+	l.bar(node, true)
+	expect("when it is removed", false)
+	l.meet(Hello{Node: node, Process: "second"})
+	expect("after another greeting", false)
+	l.bar(node, false)
+	expect("when it is let in again", true)
 }

@@ -151,6 +151,7 @@ func (m *mesh) meetMembers(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, other := range members {
+		m.bar(other)
 		known := m.at(other.ID.String())
 		if other.ID == m.host.ID() || other.Removed || (m.connected(known) && time.Since(known.greeted) < greetInterval) {
 			continue
@@ -164,6 +165,21 @@ func (m *mesh) meetMembers(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// bar does for the node of a member what its record says.
+func (m *mesh) bar(other member) {
+	m.mu.Lock()
+	var nodes []peer.ID
+	for _, a := range m.peers {
+		if a.id == other.ID && a.hello.Node != "" {
+			nodes = append(nodes, a.hello.Node)
+		}
+	}
+	m.mu.Unlock()
+	for _, node := range nodes {
+		m.links.bar(node, other.Removed)
+	}
 }
 
 func (m *mesh) meetMember(ctx context.Context, other member) acquaintance {

@@ -71,6 +71,7 @@ type Peer struct {
 	service    *PeerService
 	client     *rpc.Client
 	calls      *calls
+	awaits     *awaitClient
 	clusterAPI *clientHolder
 	monitor    Monitor
 	cluster    *ipfscluster.Cluster
@@ -142,7 +143,9 @@ func (p *Peer) openNode(ctx context.Context) (err error) {
 	if p.pins, err = ipfs.NewPins(p.node); err != nil {
 		return err
 	}
-	p.links = newLinks(p.node)
+	if p.links, err = newLinks(p.node); err != nil {
+		return err
+	}
 	p.connector = ipfs.NewConnector(p.node, p.pins, p.dir.ipfs())
 	return nil
 }
@@ -179,6 +182,7 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		p.service.close()
 		return nil
 	})
+	p.openAwaits()
 	return nil
 }
 
@@ -186,6 +190,18 @@ func (p *Peer) openCalls(context.Context) error {
 	p.calls = newCalls(p.host, p.consensus.Peers)
 	p.onClose("calls between peers", p.calls.Close)
 	return nil
+}
+
+func (p *Peer) openAwaits() {
+	p.awaits = newAwaitClient(p.host)
+	server := newAwaitServer(p.reconciler.Await)
+	p.host.SetStreamHandler(awaitProtocol, server.handle)
+	p.onClose("waits for holders", func() error {
+		p.host.RemoveStreamHandler(awaitProtocol)
+		p.awaits.close()
+		server.close()
+		return nil
+	})
 }
 
 func (p *Peer) openMesh(context.Context) error {

@@ -70,33 +70,11 @@ type balancerService struct {
 // test is skipped, but not in CI.
 func (c *Cluster) Balance() *Balancer {
 	c.t.Helper()
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			c.t.Fatal(err)
-		}
-		c.t.Skip("needs nginx (Debian: apt-get install nginx-light)")
-	}
-	dir := c.t.TempDir()
-	api, gateway := balancerService{Listen: freeAddress(c.t)}, balancerService{Listen: freeAddress(c.t)}
+	var apis, gateways []string
 	for _, p := range c.Peers {
-		api.Peers = append(api.Peers, strings.TrimPrefix(p.API, "http://"))
-		gateway.Peers = append(gateway.Peers, strings.TrimPrefix(p.Gateway, "http://"))
+		apis, gateways = append(apis, p.API), append(gateways, p.Gateway)
 	}
-	path := filepath.Join(dir, "nginx.conf")
-	file, err := os.Create(path)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer file.Close()
-	err = balancerConfig.Execute(file, map[string]any{
-		"Dir": dir, "Services": map[string]balancerService{"api": api, "gateway": gateway},
-	})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	startNginx(c.t, nginx, dir, path)
-	b := &Balancer{API: "http://" + api.Listen, Gateway: "http://" + gateway.Listen, Client: newClient()}
+	b := &Balancer{API: StartBalancer(c.t, apis), Gateway: StartBalancer(c.t, gateways), Client: newClient()}
 	Eventually(c.t, 10*time.Second, func() error {
 		resp, err := b.Get(b.API + "/health")
 		if err != nil {
@@ -105,6 +83,43 @@ func (c *Cluster) Balance() *Balancer {
 		return resp.Body.Close()
 	})
 	return b
+}
+
+// StartBalancer starts an nginx that hands requests to the servers at the URLs in turn, until the test ends, and returns
+// its URL. Without nginx on the machine the test is skipped, but not in CI.
+func StartBalancer(t testing.TB, urls []string) string {
+	t.Helper()
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("needs nginx (Debian: apt-get install nginx-light)")
+	}
+	dir := t.TempDir()
+	service := balancerService{Listen: freeAddress(t)}
+	for _, url := range urls {
+		service.Peers = append(service.Peers, strings.TrimPrefix(url, "http://"))
+	}
+	path := filepath.Join(dir, "nginx.conf")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	err = balancerConfig.Execute(file, map[string]any{"Dir": dir, "Services": map[string]balancerService{"peers": service}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	startNginx(t, nginx, dir, path)
+	Eventually(t, 10*time.Second, func() error {
+		conn, err := net.Dial("tcp", service.Listen)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+	return "http://" + service.Listen
 }
 
 func startNginx(t testing.TB, nginx, dir, conf string) {

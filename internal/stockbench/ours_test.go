@@ -28,7 +28,7 @@ func startOurs(b *testing.B, existing []string) *side {
 	o := &ours{b: b, cluster: itest.Start(b)}
 	o.side = &side{name: "underlay", control: o, startup: o.cluster.Startup, client: newClient()}
 	for _, p := range o.cluster.Peers {
-		o.side.hosts = append(o.side.hosts, &host{rest: p.REST, rpc: p.API, pids: []int{p.PID}})
+		o.side.hosts = append(o.side.hosts, &host{rest: p.REST, rpc: p.API, api: p.API, pids: []int{p.PID}})
 	}
 	began := time.Now()
 	if err := o.bulk(0, "pin", existing); err != nil {

@@ -126,6 +126,7 @@ func each[T any](from []T, f func(T) float64) []float64 {
 	return out
 }
 
+// markdown prints the row. A side that was not measured has no figures.
 func (r row) markdown() string {
 	ratios := make([]float64, min(len(r.stock), len(r.ours)))
 	for i := range ratios {
@@ -134,15 +135,20 @@ func (r row) markdown() string {
 			ratios[i] = r.stock[i] / r.ours[i]
 		}
 	}
-	spread := ""
+	figure := func(values []float64) string {
+		if len(values) == 0 {
+			return "-"
+		}
+		return fmt.Sprintf(r.format, median(values))
+	}
+	times, spread := "", ""
+	if len(ratios) > 0 {
+		times = fmt.Sprintf("%.1f", median(ratios))
+	}
 	if len(ratios) > 1 {
 		spread = fmt.Sprintf("%.1f..%.1f", slices.Min(ratios), slices.Max(ratios))
 	}
-	if len(r.stock) == 0 {
-		return fmt.Sprintf("| %s | - | "+r.format+" | | |\n", r.what, median(r.ours))
-	}
-	return fmt.Sprintf("| %s | "+r.format+" | "+r.format+" | %.1f | %s |\n",
-		r.what, median(r.stock), median(r.ours), median(ratios), spread)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s |\n", r.what, figure(r.stock), figure(r.ours), times, spread)
 }
 
 func median(values []float64) float64 {

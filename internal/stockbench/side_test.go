@@ -15,7 +15,8 @@ import (
 // host is one machine's worth of a side: an IPFS node and a cluster peer, in one process or two.
 type host struct {
 	rest string // URL of the cluster's REST API
-	rpc  string // URL of the IPFS RPC API
+	rpc  string // URL of the IPFS RPC API of the host's node
+	api  string // URL of the IPFS RPC API that acts on the cluster; ours is the same as the node's
 	pids []int
 }
 
@@ -27,6 +28,7 @@ type side struct {
 	client  *http.Client
 	control
 	existing []string // CIDs that were pinned before the measurements, at least one
+	balancer string   // URL of a balancer in front of the hosts, if there is one
 }
 
 // control drives the processes of a side. Every function returns when its work is done, except start, which does not

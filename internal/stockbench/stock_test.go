@@ -56,7 +56,7 @@ func startStock(b *testing.B, existing []string) *side {
 
 	s.side = &side{name: "stock", control: s, client: newClient(), existing: existing}
 	for _, h := range s.hosts {
-		s.side.hosts = append(s.side.hosts, &host{rest: localURL(h.clusterREST), rpc: localURL(h.kuboAPI)})
+		s.side.hosts = append(s.side.hosts, &host{rest: localURL(h.clusterREST), rpc: localURL(h.kuboAPI), api: localURL(h.clusterProxy)})
 	}
 	b.Cleanup(func() {
 		for i := range s.hosts {

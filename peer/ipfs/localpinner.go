@@ -2,18 +2,13 @@ package ipfs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/ipfs/boxo/ipld/merkledag"
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
-	pebbleds "github.com/ipfs/go-ds-pebble"
 	ipld "github.com/ipfs/go-ipld-format"
-	"github.com/ipfs/kubo/core"
-	"github.com/ipfs/kubo/repo"
-	"go.uber.org/fx"
 
 	"github.com/underlay/underlay/internal/pinview"
 )
@@ -31,40 +26,18 @@ type localPinner struct {
 	pinview.View
 	table *pinTable
 	holds holds
+	// sync brings all blocks that were stored to the disk.
+	sync func(context.Context) error
 	// mayCollect refuses collections by its error.
 	mayCollect atomic.Pointer[func() error]
 }
 
 var _ pin.Pinner = (*localPinner)(nil)
 
-func newLocalPinner(table *pinTable, dag ipld.DAGService) *localPinner {
-	p := &localPinner{table: table, View: pinview.View{DAG: dag, Closing: table.closing}}
+func newLocalPinner(table *pinTable, dag ipld.DAGService, sync func(context.Context) error) *localPinner {
+	p := &localPinner{table: table, sync: sync, View: pinview.View{DAG: dag, Closing: table.closing}}
 	p.Open = func(context.Context) (pinview.Pins, error) { return heldPins{table, p.holds.list()}, nil }
 	return p
-}
-
-// nodeRepo is a repository with the table of local pins.
-type nodeRepo struct {
-	repo.Repo
-	pins *pebbleds.Datastore
-}
-
-// Close implements repo.Repo.
-func (r nodeRepo) Close() error { return errors.Join(r.Repo.Close(), r.pins.Close()) }
-
-// replacePinner is for kubo's registry of changes to the nodes that it builds. It replaces the pinner of those that have
-// a nodeRepo.
-func replacePinner(info core.FXNodeInfo) ([]fx.Option, error) {
-	return append(info.FXOptions, fx.Decorate(func(old pin.Pinner, life fx.Lifecycle, r repo.Repo, dag ipld.DAGService) pin.Pinner {
-		own, ok := r.(nodeRepo)
-		if !ok {
-			return old
-		}
-		p := newLocalPinner(newPinTable(own.pins), dag)
-		// Hooks run in reverse order: this one before the repository is closed.
-		life.Append(fx.StopHook(p.Close))
-		return p
-	})), nil
 }
 
 // RecursiveKeys streams the recursive pins. A collection begins with it, and ends with the error that it yields.
@@ -101,6 +74,14 @@ func (p *localPinner) PinWithMode(ctx context.Context, c cid.Cid, mode pin.Mode,
 	if mode != pin.Recursive && mode != pin.Direct {
 		return fmt.Errorf("pin %s: unrecognized pin mode", c)
 	}
+	return p.put(ctx, c, mode)
+}
+
+// put syncs the blocks, which are here, and then pins them.
+func (p *localPinner) put(ctx context.Context, c cid.Cid, mode pin.Mode) error {
+	if err := p.sync(ctx); err != nil {
+		return fmt.Errorf("sync blocks of %s: %w", c, err)
+	}
 	return p.table.put(ctx, c, mode)
 }
 
@@ -130,7 +111,7 @@ func (p *localPinner) Update(ctx context.Context, from, to cid.Cid, unpin bool) 
 	if err := merkledag.FetchGraph(ctx, to, p.DAG); err != nil {
 		return fmt.Errorf("fetch %s: %w", to, err)
 	}
-	if err := p.table.put(ctx, to, pin.Recursive); err != nil || !unpin || from == to {
+	if err := p.put(ctx, to, pin.Recursive); err != nil || !unpin || from == to {
 		return err
 	}
 	return p.table.remove(ctx, from)

@@ -17,6 +17,8 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 	"github.com/ipfs/kubo/core"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/peer/ipfs/swap"
 )
 
 // ErrNoProgress reports a fetch in which no block arrived for a while.
@@ -122,6 +124,7 @@ func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.Progr
 	p.dialOrigins(ctx, pin.Origins)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	ctx = swap.Bulk(ctx)
 
 	watched := make(chan struct{})
 	go func() {
@@ -180,7 +183,7 @@ func (p *Pins) Pin(ctx context.Context, wanted api.Pin) error {
 	if wantedStatus(wanted) == api.IPFSPinStatusDirect {
 		mode = pin.Direct
 	}
-	return p.pinner.table.put(ctx, wanted.Cid.Cid, mode)
+	return p.pinner.put(ctx, wanted.Cid.Cid, mode)
 }
 
 // Unpin removes the local pin if there is one. The caller holds the pin lock and the CID's lock.

@@ -7,10 +7,11 @@ import (
 	logging "github.com/ipfs/go-log/v2"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/plugin/loader"
+	"github.com/ipfs/kubo/repo/fsrepo"
 )
 
-// loadPlugins registers kubo's datastores and codecs, and our pinner in place of kubo's, which is to be done once in a process however many nodes it runs,
-// and keeps the libraries' loggers to errors.
+// loadPlugins registers kubo's datastores and codecs, our datastore of blocks, and our parts in place of kubo's, which is
+// to be done once in a process however many nodes it runs, and keeps the libraries' loggers to errors.
 var loadPlugins = sync.OnceValue(func() error {
 	logging.SetAllLoggers(logging.LevelError)
 	// These log what they also return, which then shows twice.
@@ -29,6 +30,9 @@ var loadPlugins = sync.OnceValue(func() error {
 	if err := plugins.Inject(); err != nil {
 		return fmt.Errorf("register kubo's plugins: %w", err)
 	}
-	core.RegisterFXOptionFunc(replacePinner)
+	if err := fsrepo.AddDatastoreConfigHandler(blockStoreType, blockStoreConfig); err != nil {
+		return fmt.Errorf("register the datastore of blocks: %w", err)
+	}
+	core.RegisterFXOptionFunc(replaceParts)
 	return nil
 })

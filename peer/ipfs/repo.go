@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	kuboconfig "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/peer/ipfs/blockfiles"
 )
 
 // openRepo opens the IPFS repository in dir, creating it on first use. The node's identity is the one thing that
@@ -117,22 +119,31 @@ func volumeSize(path string) (string, error) {
 	return fmt.Sprintf("%dB", disk.Blocks*uint64(disk.Bsize)), nil
 }
 
-// datastoreSpec keeps blocks in flatfs, one synced file each, and everything else in Pebble. Kubo's own default does
-// not sync blocks; ours must, because an acknowledged pin promises that its blocks are on disk.
+// datastoreSpec keeps blocks in our own store, which syncs them, and everything else in Pebble. Kubo's own default does not
+// sync blocks; ours must, because an acknowledged pin promises that its blocks are on disk.
 func datastoreSpec() map[string]any {
 	return map[string]any{
 		"type": "mount",
 		"mounts": []any{
-			map[string]any{
-				"mountpoint": "/blocks", "type": "flatfs", "prefix": "flatfs.datastore",
-				"path": "blocks", "sync": true, "shardFunc": "/repo/flatfs/shard/v1/next-to-last/2",
-			},
-			map[string]any{
-				"mountpoint": "/", "type": "pebbleds", "prefix": "pebble.datastore", "path": "datastore",
-			},
+			map[string]any{"mountpoint": "/blocks", "type": blockStoreType},
+			map[string]any{"mountpoint": "/", "type": "pebbleds", "prefix": "pebble.datastore", "path": "datastore"},
 		},
 	}
 }
+
+// blockStoreType is the name of our store of blocks in kubo's configuration.
+const blockStoreType = "underlay-blocks"
+
+// blockStore opens package blockfiles' store for kubo.
+type blockStore struct{}
+
+func blockStoreConfig(map[string]any) (fsrepo.DatastoreConfig, error) { return blockStore{}, nil }
+
+// DiskSpec implements fsrepo.DatastoreConfig.
+func (blockStore) DiskSpec() fsrepo.DiskSpec { return blockfiles.DiskSpec() }
+
+// Create implements fsrepo.DatastoreConfig.
+func (blockStore) Create(dir string) (repo.Datastore, error) { return blockfiles.Open(dir) }
 
 // leavePublicNetwork switches off everything by which a node finds or serves strangers. What is left of the DHT is the one
 // between the peers' own nodes, also when they share a machine: names need it.

@@ -103,26 +103,79 @@ func TestPublicNodeKeepsKubosDefaults(t *testing.T) {
 	}
 }
 
-func TestBlocksAreInFlatfsAndTheRestInPebble(t *testing.T) {
+func TestBlocksAreKeptInAStoreOfTheirOwn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ipfs")
 	node := openNode(t, dir)
 	mounts, _ := nodeSettings(t, node).Datastore.Spec["mounts"].([]any)
 	if len(mounts) != 2 {
 		t.Fatalf("datastore mounts: %v", mounts)
 	}
-	blocks, _ := mounts[0].(map[string]any)
-	if blocks["mountpoint"] != "/blocks" || blocks["type"] != "flatfs" || blocks["sync"] != true {
-		t.Errorf("blocks are kept in %v", blocks)
+	for _, size := range []int{9, 100_000} {
+		block := merkledag.NewRawNode(make([]byte, size))
+		if err := node.DAG.Add(t.Context(), block); err != nil {
+			t.Fatal(err)
+		}
+		if !stored(t, node, block.Cid())[0] {
+			t.Errorf("the block of %d bytes is not here", size)
+		}
 	}
-	before := countFiles(t, filepath.Join(dir, "blocks"), ".data")
-	if err := node.DAG.Add(t.Context(), merkledag.NewRawNode([]byte("one block"))); err != nil {
-		t.Fatal(err)
+	if n := countFiles(t, filepath.Join(dir, "blocks"), ".data"); n > 0 {
+		t.Errorf("%d blocks are files of their own", n)
 	}
-	if after := countFiles(t, filepath.Join(dir, "blocks"), ".data"); after != before+1 {
-		t.Errorf("%d block files, then %d after one block more", before, after)
+	if n := countFiles(t, filepath.Join(dir, "underlay-blocks"), ".blocks"); n != 1 {
+		t.Errorf("the large block is in %d files", n)
 	}
 	if n := countFiles(t, filepath.Join(dir, "datastore"), ".log"); n == 0 {
 		t.Error("no Pebble log beside the blocks")
+	}
+}
+
+// A repository of a build that kept every block in flatfs is opened as it is, and all that is done with blocks finds them.
+func TestRepositoryOfAnEarlierBuild(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ipfs")
+	old := openNode(t, dir, func(conf *kuboconfig.Config) error {
+		conf.Datastore.Spec = map[string]any{"type": "mount", "mounts": []any{
+			map[string]any{
+				"mountpoint": "/blocks", "type": "flatfs", "prefix": "flatfs.datastore",
+				"path": "blocks", "sync": true, "shardFunc": "/repo/flatfs/shard/v1/next-to-last/2",
+			},
+			map[string]any{"mountpoint": "/", "type": "pebbleds", "prefix": "pebble.datastore", "path": "datastore"},
+		}}
+		return nil
+	})
+	tr := addTree(t, old, "old")
+	closeNode(t, old)
+
+	node := openNode(t, dir)
+	if got := stored(t, node, tr.root.Cid(), tr.left.Cid(), tr.right.Cid()); !got[0] || !got[1] || !got[2] {
+		t.Fatalf("blocks found: %v", got)
+	}
+	fresh := addTree(t, node, "fresh")
+	if err := node.DAG.AddMany(t.Context(), tr.nodes()); err != nil { // again
+		t.Fatal(err)
+	}
+	listed := make(map[string]int)
+	keys, err := node.Blockstore.AllKeysChan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c := range keys {
+		listed[string(c.Hash())]++
+	}
+	for _, n := range append(tr.nodes(), fresh.nodes()...) {
+		if listed[string(n.Cid().Hash())] != 1 {
+			t.Errorf("block %s is listed %d times", n.Cid(), listed[string(n.Cid().Hash())])
+		}
+	}
+	conn := NewConnector(node, newPins(t, node), dir)
+	if _, err := conn.RepoGC(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all := append(tr.nodes(), fresh.nodes()...)
+	for _, n := range all {
+		if stored(t, node, n.Cid())[0] {
+			t.Errorf("block %s is here after a collection, and nobody pins it", n.Cid())
+		}
 	}
 }
 
