@@ -56,10 +56,9 @@ func option(r *http.Request, name string) bool {
 
 // newClusterNode is the node of the commands that see the cluster.
 func newClusterNode(apiNode core.IpfsNode, pins, reading *clusterPinner, blocks *clusterBlocks) *core.IpfsNode {
-	fetching := blockservice.New(blocks.GCBlockstore, offline.Exchange(blocks))
 	apiNode.Blockstore = blocks
 	apiNode.Blocks = blockservice.New(blocks, apiNode.Exchange)
-	apiNode.Pinning = offlinePinner{reading, pins, merkledag.NewDAGService(fetching)}
+	apiNode.Pinning = splitPinner{reading, pins}
 	return &apiNode
 }
 
@@ -69,19 +68,14 @@ func newReadingPinner(pins Pinset, blocks *clusterBlocks) *clusterPinner {
 	return newClusterPinner(pins, merkledag.NewDAGService(blockservice.New(blocks, offline.Exchange(blocks))))
 }
 
-// offlinePinner pins what the peers have, and asks nobody else for blocks.
-type offlinePinner struct {
-	*clusterPinner                 // for questions
-	pins           *clusterPinner  // for pins
-	peers          ipld.DAGService // brings blocks from the other peers here
+// splitPinner answers questions by the blocks of all peers, and pins on this one.
+type splitPinner struct {
+	*clusterPinner // for questions
+	pins           *clusterPinner
 }
 
-// Pin pins the node with everything below it if recursive is set.
-func (p offlinePinner) Pin(ctx context.Context, node ipld.Node, recursive bool, name string) error {
-	if recursive {
-		if err := merkledag.FetchGraph(ctx, node.Cid(), p.peers); err != nil {
-			return err // in the words of boxo's pinner
-		}
-	}
+// Pin pins the node with everything below it if recursive is set. As kubo does, it fetches that also for a request that
+// is offline.
+func (p splitPinner) Pin(ctx context.Context, node ipld.Node, recursive bool, name string) error {
 	return p.pins.Pin(ctx, node, recursive, name)
 }

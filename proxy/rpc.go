@@ -55,7 +55,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	}
 	alone := commandMux{
 		"repo/gc":  collectHere(kubo, o, collectPatience), // by the pins of the node whose blocks are removed
-		"shutdown": refuse("a peer is not stopped through its API; stop its service instead"),
+		"shutdown": refuse(kubo, "a peer is not stopped through its API; stop its service instead"),
 		"":         withConsistency(withAcks(own)),
 	}
 	whole := maps.Clone(alone)
@@ -88,14 +88,29 @@ func (m commandMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(w, r)
 }
 
-// refuse answers a command with an error in kubo's form.
-func refuse(why string) http.Handler {
+// refuse answers a command as kubo does when it fails, but with the status of what is not allowed.
+func refuse(k kubo, why string) http.Handler {
+	failing := k.onNodeOf(func(*http.Request) (*core.IpfsNode, error) {
+		return nil, cmds.Errorf(cmds.ErrForbidden, "%s", why)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", "OPTIONS, POST")
-			http.Error(w, "405 - Method Not Allowed", http.StatusMethodNotAllowed)
-			return
-		}
-		writeKuboError(w, http.StatusForbidden, cmds.Errorf(cmds.ErrForbidden, "%s", why))
+		failing.ServeHTTP(forbidding{w}, r)
 	})
 }
+
+// forbidding turns the status of a failure into that of a refusal.
+type forbidding struct{ http.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w forbidding) WriteHeader(status int) {
+	if status == http.StatusInternalServerError {
+		status = http.StatusForbidden
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Flush implements http.Flusher, which kubo looks for.
+func (w forbidding) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+// Unwrap lets http.ResponseController reach what is below.
+func (w forbidding) Unwrap() http.ResponseWriter { return w.ResponseWriter }

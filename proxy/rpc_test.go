@@ -186,6 +186,13 @@ func TestRPCRefusesToStopThePeer(t *testing.T) {
 	if got := reply.Header.Get("Content-Type"); got != "application/json" {
 		t.Errorf("content type is %q", got)
 	}
+	if got := reply.Header.Get("Server"); !strings.HasPrefix(got, "kubo/") {
+		t.Errorf("it lacks the headers of every other answer: %v", reply.Header)
+	}
+	reply = ask(t, http.MethodPost, r.command("shutdown", nil), nil, "Origin", "https://evil.example")
+	if reply.StatusCode != http.StatusForbidden || strings.Contains(reply.body, "service") {
+		t.Errorf("to another site: %d, %s", reply.StatusCode, reply.body)
+	}
 	if reply := r.post("id", nil); reply.StatusCode != http.StatusOK {
 		t.Errorf("id after that: %d, %s", reply.StatusCode, reply.body)
 	}
