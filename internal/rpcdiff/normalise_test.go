@@ -43,6 +43,9 @@ func (t *target) normalise(s step, r reply, vars variables) answer {
 	if r.cut {
 		a["cut"] = s.cut.String()
 	}
+	if s.filter != "" {
+		a["body"] = strings.Join(regexp.MustCompile("(?m)^.*("+s.filter+").*$").FindAllString(a["body"], -1), "\n")
+	}
 	if s.anyOrder {
 		a["body"] = sorted(a["body"])
 	}
