@@ -40,8 +40,6 @@ type mapPinset struct {
 	pins  map[cid.Cid]api.Pin
 	await func(context.Context) error // what the answer to a pin waits for
 	early error                       // what every call fails with
-
-	pinFails error // what Pin fails with, once the time of its request is over
 }
 
 func newMapPinset(dag ipld.DAGService) *mapPinset {
@@ -71,10 +69,6 @@ func (s *mapPinset) State(ctx context.Context) (state.ReadOnly, error) {
 func (s *mapPinset) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string, fetch bool) (func(context.Context) error, error) {
 	if err := s.failure(ctx); err != nil {
 		return nil, err
-	}
-	if s.pinFails != nil {
-		<-ctx.Done()
-		return nil, s.pinFails
 	}
 	if fetch && mode == api.PinModeRecursive {
 		if err := merkledag.FetchGraph(ctx, c, s.dag); err != nil {
