@@ -28,7 +28,7 @@ func nodeCases() []testCase {
 		{"diag", []step{
 			rpc("diag/cmds").mask(maskCommands...), rpc("diag/cmds", "verbose=true").named("verbose").mask(maskCommands...),
 			rpc("diag/cmds/clear"), rpc("diag/cmds/set-time", "arg=1m"), rpc("diag/cmds/set-time", "arg=foo").named("nonsense"),
-			rpc("diag/sys").mask(`"(diskinfo|environment|memory|net|runtime)":\{[^}]*\}`),
+			rpc("diag/sys").mask(maskSystem...),
 			rpc("diag/profile", "collectors=version", "profile-time=0", "mutex-profile-fraction=0", "block-profile-rate=0s", "output=x").omit("body"),
 			rpc("diag/datastore/get", "arg=/local/filesroot"), rpc("diag/datastore/get", "arg=/x", "hex=true").named("hex"),
 			rpc("diag/datastore/count", "arg=/x"), rpc("diag/datastore/put", "arg=/x", "arg=y"),
