@@ -36,13 +36,12 @@ const patience = 20 * time.Second
 type mapPinset struct {
 	dag ipld.DAGService
 
-	mu       sync.Mutex
-	pins     map[cid.Cid]api.Pin
-	await    func(context.Context) error // what the answer to a pin waits for
-	early    error                       // what every call fails with
-	slow     time.Duration               // how long a fetch takes
-	holds    func(cid.Cid) func()        // keeps blocks on the node
-	pinFails error                       // what Pin fails with, once the time of its request is over
+	mu    sync.Mutex
+	pins  map[cid.Cid]api.Pin
+	await func(context.Context) error // what the answer to a pin waits for
+	early error                       // what every call fails with
+	slow  time.Duration               // how long a fetch takes
+	holds func(cid.Cid) func()        // keeps blocks on the node
 }
 
 func newMapPinset(dag ipld.DAGService) *mapPinset {
@@ -72,10 +71,6 @@ func (s *mapPinset) State(ctx context.Context) (state.ReadOnly, error) {
 func (s *mapPinset) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string, fetch bool) (func(context.Context) error, error) {
 	if err := s.failure(ctx); err != nil {
 		return nil, err
-	}
-	if s.pinFails != nil {
-		<-ctx.Done()
-		return nil, s.pinFails
 	}
 	if fetch && s.slow > 0 {
 		<-time.After(s.slow)

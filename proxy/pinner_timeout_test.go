@@ -2,35 +2,53 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/go-cid"
 
 	"github.com/underlay/underlay/consensus"
 )
 
-// A pin whose time is over answers as kubo does; one whose commit may have happened says so.
-func TestRPCPinOutOfTime(t *testing.T) {
+// latePinset fails every pin, once the time of its request is over.
+type latePinset struct {
+	*mapPinset
+	fails error
+}
+
+func (s latePinset) Pin(ctx context.Context, _ cid.Cid, _ api.PinMode, _ string, _ bool) (func(context.Context) error, error) {
+	<-ctx.Done()
+	return nil, s.fails
+}
+
+// A pin whose time is over before its blocks are here fails as on kubo; one whose commit may have happened says so.
+func TestPinOutOfTime(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		fails  error
-		status int
-		text   string
+		want   error
+		refuse int // status; 0: kubo's own
 	}{
-		{"while blocks are fetched", fmt.Errorf("fetch it: %w", context.DeadlineExceeded), http.StatusInternalServerError, "pin: context deadline exceeded"},
-		{"while it is committed", consensus.ErrUnknownOutcome, http.StatusGatewayTimeout, ""},
-		{"without a leader", consensus.ErrNoLeader, http.StatusServiceUnavailable, ""},
+		{"while blocks are fetched", fmt.Errorf("fetch it: %w", context.DeadlineExceeded), context.DeadlineExceeded, 0},
+		{"while it is committed", consensus.ErrUnknownOutcome, consensus.ErrUnknownOutcome, http.StatusGatewayTimeout},
+		{"without a leader", consensus.ErrNoLeader, consensus.ErrNoLeader, http.StatusServiceUnavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRPCRig(t)
-			root := branch(t, "root")
-			r.store(root)
-			r.pinset.behave(func(s *mapPinset) { s.pinFails = c.fails })
-			var fault kuboError
-			reply := r.post("pin/add", []string{root.Cid().String()}, "timeout", "50ms")
-			reply.decode(t, &fault)
-			if reply.StatusCode != c.status || (c.text != "" && fault.Message != c.text) {
-				t.Errorf("status %d, %+v", reply.StatusCode, fault)
+			node, _ := newNode(t)
+			pending := &acks{}
+			ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), acksKey{}, pending), 20*time.Millisecond)
+			defer cancel()
+			p := newClusterPinner(latePinset{newMapPinset(node.DAG), c.fails}, node.DAG)
+			err := p.Pin(ctx, branch(t, "root"), true, "")
+			if !errors.Is(err, c.want) || err.Error() != c.want.Error() {
+				t.Errorf("says %q, want %q", err, c.want)
+			}
+			if pending.refuse != c.refuse {
+				t.Errorf("the answer deserves %d, want %d", pending.refuse, c.refuse)
 			}
 		})
 	}

@@ -32,6 +32,7 @@ type step struct {
 	captures []capture
 	masks    []string      // regular expressions of what differs from run to run, in the body and in trailers
 	omitted  []string      // fields of the answer that say nothing comparable, such as "header Content-Length"
+	filter   string        // a regular expression of the lines that are looked at; empty: all
 	anyOrder bool          // of the lines of the answer
 	cut      time.Duration // for an answer without an end: read it for so long
 }
@@ -50,6 +51,7 @@ func (s step) header(pairs ...string) step   { s.headers = slices.Concat(s.heade
 func (s step) with(b body) step              { s.body = b; return s }
 func (s step) mask(patterns ...string) step  { s.masks = slices.Concat(s.masks, patterns); return s }
 func (s step) omit(fields ...string) step    { s.omitted = slices.Concat(s.omitted, fields); return s }
+func (s step) only(pattern string) step      { s.filter = pattern; return s }
 func (s step) inAnyOrder() step              { s.anyOrder = true; return s }
 func (s step) cutAfter(d time.Duration) step { s.cut = d; return s }
 func (s step) capture(name, pattern string) step {

@@ -47,6 +47,12 @@ func addCases() []testCase {
 			rpc("add", "only-hash=true", "pin=true", "pin-name=x").with(content("add only-hash")).named("with a pin"),
 			rpc("add", "only-hash=true", "wrap-with-directory=true", "cid-version=1").with(file1("f", "add only-hash")).named("wrapped"),
 		}},
+	}
+}
+
+// addNameCases are about names and paths, and about what add refuses.
+func addNameCases() []testCase {
+	return []testCase{
 		{"add wrap", []step{
 			rpc("add", "wrap-with-directory=true").with(form(file("a.txt", "add wrap a"), file("b.txt", "add wrap b"))).capture("c", `"Name":"","Hash":"(\w+)"`),
 			rpc("ls", "arg=$c"),

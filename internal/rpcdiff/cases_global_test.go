@@ -35,6 +35,12 @@ func globalCases() []testCase {
 			rpc("pin/ls", "cid-base=nonsense").named("unknown base"),
 			rpc("pin/add", "arg=$c", "cid-base=nonsense").named("unknown base adds"),
 		}},
+	}
+}
+
+// globalLimitCases are those that limit what a command does or how it answers.
+func globalLimitCases() []testCase {
+	return []testCase{
 		{"global timeout", []step{
 			rpc("add").with(content("global timeout")).capture("c", `"Hash":"(\w+)"`),
 			rpc("pin/ls", "arg=$c", "timeout=1m"),

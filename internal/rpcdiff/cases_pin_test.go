@@ -52,6 +52,12 @@ func pinCases() []testCase {
 			rpc("pin/ls", "arg=$a").named("a before the fault"),
 			rpc("pin/ls", "arg=$b").named("b after the fault"),
 		}},
+	}
+}
+
+// pinKindCases are about kinds of pins, progress, removal and verification.
+func pinKindCases() []testCase {
+	return []testCase{
 		{"pin direct", []step{
 			chain("pin direct"),
 			rpc("pin/add", "arg=$d", "recursive=false", "name=direct"),

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
+const evil = "https://evil.example"
+
 // safetyCases are the checks that kubo makes before a command runs: who may ask, how, and with what.
 func safetyCases() []testCase {
-	const evil = "https://evil.example"
 	var all []testCase
 	// Those that the cluster serves in its own way, one that streams, one that would change something, one that is refused.
 	for _, command := range []string{"id", "add", "pin/add", "pin/ls", "pin/rm", "pin/update", "repo/stat", "repo/gc", "block/put", "dag/import"} {
@@ -22,7 +23,12 @@ func safetyCases() []testCase {
 		}
 		all = append(all, testCase{"safety " + strings.ReplaceAll(command, "/", " "), steps})
 	}
-	return append(all,
+	return all
+}
+
+// requestCases are requests of every form.
+func requestCases() []testCase {
+	return []testCase{
 		testCase{"safety CORS", []step{
 			rpc("id").header("Origin", "https://app.example").named("allowed origin").mask(maskID...),
 			rpc("id").header("Origin", "http://localhost:5001").named("other port of localhost"),
@@ -90,7 +96,7 @@ func safetyCases() []testCase {
 			rpc("version").header("X-Long", strings.Repeat("a", 300_000)).named("a long header"),
 			rpc("version", "arg="+strings.Repeat("a", 1<<21)).named("beyond a MiB"),
 		}},
-	)
+	}
 }
 
 // many returns n parameters that differ in their last character.

@@ -43,6 +43,9 @@ func (t *target) normalise(s step, r reply, vars variables) answer {
 	if r.cut {
 		a["cut"] = s.cut.String()
 	}
+	if s.filter != "" {
+		a["body"] = strings.Join(regexp.MustCompile("(?m)^.*("+s.filter+").*$").FindAllString(a["body"], -1), "\n")
+	}
 	if s.anyOrder {
 		a["body"] = sorted(a["body"])
 	}
@@ -52,10 +55,15 @@ func (t *target) normalise(s step, r reply, vars variables) answer {
 	return a
 }
 
-// masked leaves out of a text what the step says may vary.
+// masked leaves out of a text what the step says may vary. A group in the expression is the name of a JSON field, which
+// stays, so that what is left is still JSON.
 func (s step) masked(text string) string {
 	for _, m := range s.masks {
-		text = regexp.MustCompile(m).ReplaceAllString(text, "<varies>")
+		expr, instead := regexp.MustCompile(m), "<varies>"
+		if expr.NumSubexp() > 0 {
+			instead = `${1}"<varies>"`
+		}
+		text = expr.ReplaceAllString(text, instead)
 	}
 	return text
 }

@@ -29,9 +29,9 @@ func settings() map[string]any {
 // cases lists all cases, in the order in which they run.
 func cases() []testCase {
 	return slices.Concat(
-		safetyCases(), globalCases(), configCases(), // configuration before others change it
-		addCases(), addFormatCases(), addPinCases(),
-		pinCases(), pinListCases(), pinUpdateCases(), pinRemoteCases(),
+		safetyCases(), requestCases(), globalCases(), globalLimitCases(), configCases(), // configuration before others change it
+		addCases(), addNameCases(), addFormatCases(), addPinCases(),
+		pinCases(), pinKindCases(), pinListCases(), pinUpdateCases(), pinRemoteCases(),
 		blockCases(), dagCases(), importCases(), objectCases(), readCases(),
 		filesCases(), keyCases(), nameCases(),
 		cidCases(), nodeCases(), networkCases(),
