@@ -33,7 +33,7 @@ func newRPCRig(t testing.TB) *rpcRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pinset.holds = pins.Hold
+	pinset.holds = func(c cid.Cid) func() { return pins.Hold(api.PinCid(api.NewCid(c))) }
 	l := listenLoopback(t)
 	rpc, err := NewRPC(node, pinset, dir, l)
 	if err != nil {
