@@ -185,7 +185,7 @@ var trips = []trip{
 func TestWriteHereReadThere(t *testing.T) {
 	c := Start(t)
 	balanced := []*Peer{c.balanced()}
-	for _, clients := range []int{1, scaled(6, 16)} {
+	for _, clients := range []int{scaled(6, 16), 1} {
 		for name, peers := range map[string][]*Peer{"peers": c.Peers, "balancer": balanced} {
 			for _, trip := range trips {
 				began := time.Now()
