@@ -189,7 +189,7 @@ func TestWriteHereReadThere(t *testing.T) {
 		for name, peers := range map[string][]*Peer{"peers": c.Peers, "balancer": balanced} {
 			for _, trip := range trips {
 				began := time.Now()
-				count := scaled(12, 1000)
+				count := scaled(6, 1000)
 				if err := travel(trip, peers, clients, count); err != nil {
 					t.Fatalf("%s through the %s, %d clients: %v", trip.name, name, clients, err)
 				}
