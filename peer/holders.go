@@ -40,8 +40,8 @@ type receipt struct {
 // peer is not to hold stay here: they may be nowhere else. The caller holds the node's pin lock, but not in the wait.
 func (p *Peer) awaitHolders(pin api.Pin, index uint64) func(context.Context) error {
 	release := func() {}
-	if pin.IsRemotePin(p.ID()) && pin.MaxDepth != 0 {
-		release = p.pins.Hold(pin.Cid.Cid)
+	if pin.IsRemotePin(p.ID()) {
+		release = p.pins.Hold(pin)
 	}
 	return func(ctx context.Context) error {
 		defer release()

@@ -77,6 +77,7 @@ type Peer struct {
 	cluster    *ipfscluster.Cluster
 	links      *links
 	mesh       *mesh
+	doubts     doubts
 
 	waitingMu sync.Mutex
 	waiting   error // why this peer is in no cluster yet
@@ -221,6 +222,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g.Go(func() error { return p.stayMember(ctx) })
 	g.Go(func() error { return p.announce(ctx) })
 	g.Go(func() error { return p.reconciler.Serve(ctx) })
+	g.Go(func() error { return p.settleDoubts(ctx) })
 	return g.Wait()
 }
 

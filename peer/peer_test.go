@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/ipfs/go-cid"
 	"go.uber.org/goleak"
+
+	"github.com/underlay/underlay/consensus"
 )
 
 // pinned pins through the peer as package proxy does, and waits for the holders.
@@ -178,6 +181,44 @@ func TestFailedCommitLeavesNoLocalPin(t *testing.T) {
 	if pin, err := r.committed(root.Cid()); !errors.Is(err, state.ErrNotFound) {
 		t.Errorf("committed: %+v, %v", pin, err)
 	}
+}
+
+// A pin whose commit comes true after its client was told that the outcome is unknown finds its blocks, although a garbage
+// collection was faster.
+func TestPinOfUnknownOutcomeKeepsItsBlocks(t *testing.T) {
+	dir, addrs := t.TempDir(), freePorts(t, 2)
+	a := startPeer(t, testOptions(filepath.Join(dir, "a"), addrs[0], addrs...))
+	b := startPeer(t, testOptions(filepath.Join(dir, "b"), addrs[1], addrs...))
+	a.awaitReady()
+	b.awaitReady()
+	for n := range 10 {
+		root, leaf := a.addTree(fmt.Sprint("doubtful ", n))
+		b.stop() // it leaves a, which leads, without a majority
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		lock := a.Node().Blockstore.PinLock(ctx)
+		_, err := a.Pin(ctx, root.Cid(), api.PinModeRecursive, "", false)
+		lock.Unlock(ctx)
+		cancel()
+		a.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
+		if _, err := a.connector.RepoGC(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b = startPeer(t, testOptions(filepath.Join(dir, "b"), addrs[1], addrs...))
+		a.awaitReady()
+		b.awaitReady()
+		if !errors.Is(err, consensus.ErrUnknownOutcome) {
+			continue // a had noticed before that it does not lead
+		}
+		if has, err := a.Node().Blockstore.Has(t.Context(), leaf.Cid()); err != nil || !has {
+			t.Errorf("the leaf is here: %t, %v", has, err)
+		}
+		if _, err := a.committed(root.Cid()); err == nil {
+			a.awaitLocal(root.Cid(), api.IPFSPinStatusRecursive)
+			b.awaitLocal(root.Cid(), api.IPFSPinStatusRecursive)
+		}
+		return
+	}
+	t.Error("no outcome was unknown")
 }
 
 // The blocks of a pin that other peers are to hold stay here while it is waited for: they may be nowhere else.

@@ -69,7 +69,7 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	if err != nil {
 		t.Fatal(err)
 	}
-	pinset.holds = pins.Hold
+	pinset.holds = func(c cid.Cid) func() { return pins.Hold(api.PinCid(api.NewCid(c))) }
 	l, calls := listenLoopback(t), listenLoopback(t)
 	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name)}
 	r.options = RPCOptions{

@@ -17,7 +17,7 @@ import (
 func TestCollectionsUnderLoad(t *testing.T) {
 	c := Start(t)
 	start := c.startBlocks()
-	lasts := time.Duration(scaled(8, 120)) * time.Second
+	lasts := time.Duration(scaled(5, 120)) * time.Second
 	over := time.After(lasts)
 	quit := make(chan struct{})
 	s := &stress{t: t, quit: quit, random: seed(t), pinned: make(map[string]bool)}

@@ -185,11 +185,11 @@ var trips = []trip{
 func TestWriteHereReadThere(t *testing.T) {
 	c := Start(t)
 	balanced := []*Peer{c.balanced()}
-	for _, clients := range []int{1, scaled(6, 16)} {
+	for _, clients := range []int{scaled(6, 16), 1} {
 		for name, peers := range map[string][]*Peer{"peers": c.Peers, "balancer": balanced} {
 			for _, trip := range trips {
 				began := time.Now()
-				count := scaled(12, 1000)
+				count := scaled(6, 1000)
 				if err := travel(trip, peers, clients, count); err != nil {
 					t.Fatalf("%s through the %s, %d clients: %v", trip.name, name, clients, err)
 				}

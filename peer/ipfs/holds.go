@@ -6,40 +6,42 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ipfs-cluster/ipfs-cluster/api"
 	pin "github.com/ipfs/boxo/pinning/pinner"
-	"github.com/ipfs/go-cid"
 )
 
 // holds are roots that garbage collection spares for a while although nothing pins them. They are in memory only: what
 // asks for one does not outlive the process either.
 type holds struct {
 	mu    sync.Mutex
-	roots map[cid.Cid]int // how often each is held
+	roots map[pin.Pinned]int // how often each is held
 }
 
-// Hold keeps the DAG below c, all of whose blocks are here, from garbage collection until release is called. The caller
-// holds the node's pin lock.
-func (p *Pins) Hold(c cid.Cid) (release func()) { return p.pinner.holds.add(c) }
+// Hold keeps the blocks of a pin, all of which are here, from garbage collection until release is called. The caller holds
+// the node's pin lock.
+func (p *Pins) Hold(wanted api.Pin) (release func()) {
+	return p.pinner.holds.add(pin.Pinned{Key: wanted.Cid.Cid, Mode: wantedMode(wanted)})
+}
 
-func (h *holds) add(c cid.Cid) (release func()) {
+func (h *holds) add(root pin.Pinned) (release func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.roots == nil {
-		h.roots = make(map[cid.Cid]int)
+		h.roots = make(map[pin.Pinned]int)
 	}
-	h.roots[c]++
-	return sync.OnceFunc(func() { h.remove(c) })
+	h.roots[root]++
+	return sync.OnceFunc(func() { h.remove(root) })
 }
 
-func (h *holds) remove(c cid.Cid) {
+func (h *holds) remove(root pin.Pinned) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.roots[c]--; h.roots[c] == 0 {
-		delete(h.roots, c)
+	if h.roots[root]--; h.roots[root] == 0 {
+		delete(h.roots, root)
 	}
 }
 
-func (h *holds) list() []cid.Cid {
+func (h *holds) list() []pin.Pinned {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Collect(maps.Keys(h.roots))
@@ -48,13 +50,13 @@ func (h *holds) list() []cid.Cid {
 // heldPins are the pins of the table and what is held beside them.
 type heldPins struct {
 	*pinTable
-	held []cid.Cid
+	held []pin.Pinned
 }
 
 // Each implements pinview.Pins.
 func (p heldPins) Each(ctx context.Context, f func(pin.Pinned) error) error {
-	for _, c := range p.held {
-		if err := f(pin.Pinned{Key: c, Mode: pin.Recursive}); err != nil {
+	for _, root := range p.held {
+		if err := f(root); err != nil {
 			return err
 		}
 	}

@@ -108,7 +108,7 @@ func TestClosedPinnerSaysSo(t *testing.T) {
 func TestHoldOutlastsACollection(t *testing.T) {
 	conn, node := newConnector(t)
 	tr := addTree(t, node, "held")
-	first, second := conn.pins.Hold(tr.root.Cid()), conn.pins.Hold(tr.root.Cid())
+	first, second := conn.pins.Hold(pinOf(tr.root, api.PinModeRecursive)), conn.pins.Hold(pinOf(tr.root, api.PinModeRecursive))
 	for i, release := range []func(){first, second, func() {}} {
 		if _, err := conn.RepoGC(t.Context()); err != nil {
 			t.Fatal(err)

@@ -104,6 +104,13 @@ func wantedStatus(pin api.Pin) api.IPFSPinStatus {
 	return api.IPFSPinStatusRecursive
 }
 
+func wantedMode(wanted api.Pin) pin.Mode {
+	if wanted.MaxDepth == 0 {
+		return pin.Direct
+	}
+	return pin.Recursive
+}
+
 // Whole tells, by a look at one block, that all blocks of the pin are here. If it is false, they may be all the same.
 func (p *Pins) Whole(ctx context.Context, wanted api.Pin) (bool, error) {
 	root, err := p.local.Get(ctx, wanted.Cid.Cid)
@@ -179,11 +186,7 @@ func (p *Pins) dialOrigins(ctx context.Context, origins []api.Multiaddr) {
 
 // Pin pins blocks that are already here. The caller holds the pin lock and the CID's lock.
 func (p *Pins) Pin(ctx context.Context, wanted api.Pin) error {
-	mode := pin.Recursive
-	if wantedStatus(wanted) == api.IPFSPinStatusDirect {
-		mode = pin.Direct
-	}
-	return p.pinner.put(ctx, wanted.Cid.Cid, mode)
+	return p.pinner.put(ctx, wanted.Cid.Cid, wantedMode(wanted))
 }
 
 // Unpin removes the local pin if there is one. The caller holds the pin lock and the CID's lock.
