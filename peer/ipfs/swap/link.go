@@ -47,8 +47,9 @@ type question struct {
 
 // link asks one member over one stream, which it opens when needed.
 type link struct {
-	host   host.Host
-	member peer.ID
+	host     host.Host
+	member   peer.ID
+	patience time.Duration
 
 	flight *semaphore.Weighted
 	size   atomic.Int64 // of blocks, lately: what a request is expected to cost
@@ -64,8 +65,8 @@ type link struct {
 	running sync.WaitGroup
 }
 
-func newLink(h host.Host, member peer.ID) *link {
-	l := &link{host: h, member: member, flight: semaphore.NewWeighted(flightBytes)}
+func newLink(h host.Host, member peer.ID, patience time.Duration) *link {
+	l := &link{host: h, member: member, patience: patience, flight: semaphore.NewWeighted(flightBytes)}
 	l.size.Store(256 << 10)
 	return l
 }
@@ -109,7 +110,7 @@ func (l *link) acquire(ctx context.Context, cost int64) error {
 	}
 	for {
 		heard := l.heard.Load()
-		timed, cancel := context.WithTimeout(ctx, patience)
+		timed, cancel := context.WithTimeout(ctx, l.patience)
 		err := l.flight.Acquire(timed, cost)
 		cancel()
 		if err == nil || ctx.Err() != nil {
@@ -127,7 +128,7 @@ func (l *link) acquire(ctx context.Context, cost int64) error {
 func (l *link) await(ctx context.Context, replies <-chan reply) (reply, bool) {
 	for {
 		heard := l.heard.Load()
-		late := time.NewTimer(patience)
+		late := time.NewTimer(l.patience)
 		select {
 		case r := <-replies:
 			late.Stop()

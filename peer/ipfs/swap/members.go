@@ -58,7 +58,7 @@ func (m *members) admit(node peer.ID) {
 	case ok:
 		old.each((*link).revive)
 	default:
-		m.known[node] = member{newLink(m.host, node), newLink(m.host, node)}
+		m.known[node] = member{newLink(m.host, node, patience), newLink(m.host, node, bulkPatience)}
 	}
 }
 

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// patience is how long one member is waited for before the next one is asked, and after them the wider network.
-	patience = 300 * time.Millisecond
+	// patience and bulkPatience are how long a member that sends nothing is waited for before the next one is asked, and
+	// after them the wider network. What nobody waits to read is not fetched twice because a member is busy.
+	patience     = 300 * time.Millisecond
+	bulkPatience = 3 * time.Second
 	// window is how many blocks of one call are fetched from members at a time, and so how many blocks of it are in memory.
 	window = 32
 	// portion is after how many blocks the wider network is asked for those that no member has.
@@ -133,7 +135,7 @@ func (s *session) fromMembers(ctx context.Context, c cid.Cid) blocks.Block {
 	if survey == nil {
 		survey = s.survey(ctx, c, others)
 	}
-	late := time.NewTimer(patience)
+	late := time.NewTimer(first.patience)
 	defer late.Stop()
 	for range others {
 		select {
