@@ -1,13 +1,10 @@
 package reconcile
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +15,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/ipfs/boxo/ipld/merkledag"
+	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
 	"github.com/ipfs/kubo/core"
@@ -307,28 +305,21 @@ func (g *rig) addTree(name string) tree {
 	return tr
 }
 
-// damage breaks a block on disk, and returns how to mend it.
+// damage stores other content in place of a block's, and returns how to mend it.
 func (g *rig) damage(n ipld.Node) (mend func()) {
 	g.t.Helper()
-	write := func(path string, data []byte) {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
+	write := func(data []byte) {
+		block, err := blocks.NewBlockWithCid(data, n.Cid())
+		if err == nil {
+			err = g.node.Blockstore.DeleteBlock(g.t.Context(), n.Cid())
+		}
+		if err == nil {
+			err = g.node.Blockstore.Put(g.t.Context(), block)
+		}
+		if err != nil {
 			g.t.Fatalf("write block: %v", err)
 		}
 	}
-	var found string
-	err := filepath.WalkDir(filepath.Join(g.dir, "blocks"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if bytes.Equal(data, n.RawData()) {
-			found = path
-		}
-		return err
-	})
-	if err != nil || found == "" {
-		g.t.Fatalf("find block of %s: %q, %v", n.Cid(), found, err)
-	}
-	write(found, []byte("damaged"))
-	return func() { write(found, n.RawData()) }
+	write([]byte("damaged"))
+	return func() { write(n.RawData()) }
 }
