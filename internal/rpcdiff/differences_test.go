@@ -15,12 +15,20 @@ func forGood() []difference {
 	const (
 		stop  = "a peer is stopped by its service, not through its API"
 		own   = "each peer has its own network, settings and store"
+		swap  = "the nodes of members exchange blocks by a protocol of their own"
 		known = "the nodes of a cluster know each other, so that there is somebody to ask"
 	)
 	return []difference{
+		{test: "*", step: "*", field: "header X-Underlay-Peer", on: everywhere(), ours: "^<peer>$", why: "each answer names the peer that gave it"},
+		{test: "*", step: "*", field: "header Access-Control-Expose-Headers", on: everywhere(), ours: "X-Underlay-Peer$", why: "scripts may read which peer answered", varies: true},
+		{test: "*", step: "*", field: "body*Protocols*", on: everywhere(), ours: "/underlay/blocks/1", why: swap, varies: true},
+		{test: "global encoding", step: "id", field: "body", on: everywhere(), ours: "/underlay/blocks/1", why: swap},
+		{test: "safety repo gc", step: "HEAD", field: "framing", on: []string{onePeer, threePeers}, ours: "chunked", why: "the answers of all peers have no length beforehand"},
+		{test: "pin add progress", step: "again", field: "body", on: everywhere(), why: "what is pinned already is not walked once more", varies: true},
 		{test: "shutdown", step: "*", field: "status", on: everywhere(), ours: "403", why: stop},
 		{test: "shutdown", step: "*", field: "body", on: everywhere(), ours: "is not stopped through its API", why: stop},
 		{test: "shutdown", step: "*", field: "header X-Chunked-Output", on: everywhere(), why: stop},
+		{test: "shutdown", step: "*", field: "framing", on: []string{onePeer, threePeers}, ours: "^chunked$", why: stop},
 		{test: "id stays", step: "again", field: "body*", on: inCluster(), why: "each peer has an identity of its own"},
 		{test: "id stays", step: "asked for it", field: "body*", on: inCluster(), why: "another peer sees of a peer what it needs to reach it", varies: true},
 		{test: "id", step: "a stranger", field: "body.Message", on: inCluster(), ours: "routing: not found", why: known},
@@ -50,35 +58,18 @@ func forGood() []difference {
 // forNow are differences that shall go.
 func forNow() []difference {
 	const (
-		files   = "until the mutable file system is one for the cluster"
-		keys    = "until keys and names are one for the cluster"
-		config  = "until settings are one for the cluster"
-		nodes   = "until commands that read and remove unpinned blocks act on all peers"
-		refusal = "until the refusal has the headers of every other answer"
+		files  = "until the mutable file system is one for the cluster"
+		keys   = "until keys and names are one for the cluster"
+		config = "until settings are one for the cluster"
 	)
 	return []difference{
-		{test: "shutdown", step: "*", field: "framing", on: everywhere(), ours: "length", why: refusal},
-		{test: "shutdown", step: "*", field: "header Access-Control-*", on: everywhere(), why: refusal},
-		{test: "shutdown", step: "*", field: "header Server", on: everywhere(), why: refusal},
-		{test: "shutdown", step: "*", field: "header Vary", on: everywhere(), why: refusal},
-		{test: "shutdown", step: "*", field: "header X-Custom", on: everywhere(), why: refusal},
 		{test: "add to-files", step: "look *", field: "*", on: inCluster(), why: files},
 		{test: "files", step: "*", field: "*", on: inCluster(), why: files},
 		{test: "files and pins", step: "*", field: "*", on: inCluster(), why: files},
 		{test: "key", step: "*", field: "*", on: inCluster(), why: keys},
 		{test: "name", step: "*", field: "*", on: inCluster(), why: keys},
 		{test: "config of imports", step: "*", field: "body.*", on: inCluster(), why: config},
-		{test: "global offline", step: "cat of unpinned", field: "*", on: inCluster(), why: nodes},
-		{test: "block rm", step: "*", field: "*", on: inCluster(), why: nodes},
 		{test: "repo ls", step: "everything", field: "body", on: inCluster(), why: files},
 		{test: "repo gc", step: "everything", field: "body", on: inCluster(), why: files},
-		{test: "repo ls", step: "re*", field: "body", on: inCluster(), why: nodes},
-		{test: "repo gc", step: "*", field: "*", on: inCluster(), why: "until a collection is on all peers"},
-		{test: "pin verify", step: "*", field: "body", on: inCluster(), why: nodes, varies: true},
-		{test: "pin add progress", step: "pin/add", field: "body", on: everywhere(), why: "until the cluster's pinner reports progress"},
-		{test: "pin add progress", step: "again", field: "body", on: everywhere(), why: "until the cluster's pinner reports progress"},
-		{test: "pin add of a hole", step: "with progress", field: "body.*", on: everywhere(), ours: "absent", why: "until the cluster's pinner reports progress"},
-		{test: "pin add of a hole", step: "offline", field: "body.Message", on: inCluster(), ours: "not found locally", why: nodes},
-		{test: "add an empty block", step: "add", field: "*", on: inCluster(), why: "until the empty raw block is on every peer: bitswap does not carry it"},
 	}
 }
