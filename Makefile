@@ -26,9 +26,13 @@ stock: ## build the stock clients bin/ipfs and bin/ipfs-cluster-ctl
 test: build stock ## run all tests, those with real clusters included
 	go test -timeout 15m ./...
 
+.PHONY: test-rpc
+test-rpc: build stock ## compare the RPC API with a plain kubo's, request by request
+	go test -count 1 -timeout 10m ./internal/rpcdiff
+
 .PHONY: fault
 fault: build ## run the long fault tests: kills, outages and, as root, power cuts (UNDERLAY_SEED=n replays)
-	UNDERLAY_FAULT=1 go test -v -count 1 -timeout 90m ./internal/itest ./consensus/...
+	UNDERLAY_FAULT=1 go test -v -count 1 -timeout 150m ./internal/itest ./consensus/...
 
 .PHONY: race
 race: ## run the unit tests with the race detector

@@ -5,7 +5,8 @@
 // starts a second cluster beside one that exists. What the pinset allocates to this peer is fetched and pinned on the
 // local node; what it no longer allocates is unpinned.
 //
-// Not promised: HTTP. Package proxy serves the private APIs and package gateway the public one, both on top of this.
+// Not promised: HTTP. Package proxy serves the private APIs and package gateway the public one, both on top of this. But HTTP
+// between the members is carried by it, whatever they serve (calls.go).
 //
 // Vocabulary: the node is the embedded IPFS node, the host is the libp2p host of the private network, a peer is a
 // member of the cluster; node and host have identities of their own.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -18,7 +19,16 @@ import (
 const awaitRound = 2 * time.Second
 
 // ErrTooFewHolders reports a pin that is committed, and so is not lost, but that not enough peers hold yet.
-var ErrTooFewHolders = errors.New("the pin is committed, but too few peers hold its blocks yet")
+var ErrTooFewHolders error = tooFewHolders{}
+
+type tooFewHolders struct{}
+
+func (tooFewHolders) Error() string {
+	return "the pin is committed, but too few peers hold its blocks yet"
+}
+
+// HTTPStatus tells the APIs how to answer.
+func (tooFewHolders) HTTPStatus() int { return http.StatusGatewayTimeout }
 
 // receipt identifies a committed pin.
 type receipt struct {
@@ -26,9 +36,17 @@ type receipt struct {
 	index uint64 // of a log entry not before the one that made the pin
 }
 
-// awaitHolders makes the function that waits for a pin's holders.
+// awaitHolders makes the function that waits for a pin's holders. Until it has been called, blocks of a pin that this
+// peer is not to hold stay here: they may be nowhere else. The caller holds the node's pin lock, but not in the wait.
 func (p *Peer) awaitHolders(pin api.Pin, index uint64) func(context.Context) error {
-	return func(ctx context.Context) error { return p.await(ctx, receipt{pin, index}) }
+	release := func() {}
+	if pin.IsRemotePin(p.ID()) {
+		release = p.pins.Hold(pin)
+	}
+	return func(ctx context.Context) error {
+		defer release()
+		return p.await(ctx, receipt{pin, index})
+	}
 }
 
 // await returns once as many peers hold the pin as an acknowledgement promises, or once nobody wants the pin any more.

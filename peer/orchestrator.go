@@ -92,7 +92,7 @@ func (p *Peer) openCluster(ctx context.Context) error {
 	informers[0] = gatedInformer{informers[0], gate}
 	p.monitor, p.clusterAPI = mon, &clientHolder{}
 	p.cluster, err = ipfscluster.NewCluster(ctx, p.host, p.bandwidth, nil, conf, dssync.MutexWrap(datastore.NewMapDatastore()),
-		gatedConsensus{p.consensus, gate}, []ipfscluster.API{p.clusterAPI}, p.connector, reconcile.Tracker{Reconciler: p.reconciler}, mon, allocator, informers,
+		gatedConsensus{p.consensus, gate}, []ipfscluster.API{p.clusterAPI}, collectingConnector{p.connector, p}, reconcile.Tracker{Reconciler: p.reconciler}, mon, allocator, informers,
 		(*observations.JaegerTracer)(nil)) // a nil tracer of the right type does nothing
 	if err != nil {
 		gate.stop()

@@ -70,12 +70,14 @@ type Peer struct {
 	reconciler *reconcile.Reconciler
 	service    *PeerService
 	client     *rpc.Client
+	calls      *calls
 	awaits     *awaitClient
 	clusterAPI *clientHolder
 	monitor    Monitor
 	cluster    *ipfscluster.Cluster
 	links      *links
 	mesh       *mesh
+	doubts     doubts
 
 	waitingMu sync.Mutex
 	waiting   error // why this peer is in no cluster yet
@@ -102,7 +104,7 @@ func Open(ctx context.Context, o Options) (_ *Peer, err error) {
 	}()
 	ctx = context.WithoutCancel(ctx)
 	for _, open := range []func(context.Context) error{
-		p.openDir, p.openNode, p.openHost, p.openConsensus, p.openReconciler, p.openCluster, p.openMesh,
+		p.openDir, p.openNode, p.openHost, p.openConsensus, p.openReconciler, p.openCalls, p.openCluster, p.openMesh,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -185,6 +187,12 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 	return nil
 }
 
+func (p *Peer) openCalls(context.Context) error {
+	p.calls = newCalls(p.host, p.consensus.Peers)
+	p.onClose("calls between peers", p.calls.Close)
+	return nil
+}
+
 func (p *Peer) openAwaits() {
 	p.awaits = newAwaitClient(p.host)
 	server := newAwaitServer(p.reconciler.Await)
@@ -214,6 +222,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g.Go(func() error { return p.stayMember(ctx) })
 	g.Go(func() error { return p.announce(ctx) })
 	g.Go(func() error { return p.reconciler.Serve(ctx) })
+	g.Go(func() error { return p.settleDoubts(ctx) })
 	return g.Wait()
 }
 

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/ipfs/go-cid"
 	"go.uber.org/goleak"
+
+	"github.com/underlay/underlay/consensus"
 )
 
 // pinned pins through the peer as package proxy does, and waits for the holders.
@@ -154,6 +157,90 @@ func TestPinKeepsOptionsOfTheOldPin(t *testing.T) {
 	r.awaitLocal(from.Cid(), api.IPFSPinStatusUnpinned)
 	if _, err := r.Update(t.Context(), from.Cid(), to.Cid(), false); !errors.Is(err, state.ErrNotFound) {
 		t.Errorf("update of what is not pinned: %v", err)
+	}
+}
+
+// What could not be committed is not pinned here either.
+func TestFailedCommitLeavesNoLocalPin(t *testing.T) {
+	r := startPeer(t, testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0"))
+	r.awaitReady()
+	root, _ := r.addTree("not committed")
+	from, _ := r.addTree("from")
+	r.pinned(from.Cid(), api.PinModeRecursive, "", false)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Pin(ctx, root.Cid(), api.PinModeRecursive, "", false); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled pin: %v", err)
+	}
+	r.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
+	if _, err := r.Update(ctx, from.Cid(), root.Cid(), true); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled update: %v", err)
+	}
+	r.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
+	r.awaitLocal(from.Cid(), api.IPFSPinStatusRecursive)
+	if pin, err := r.committed(root.Cid()); !errors.Is(err, state.ErrNotFound) {
+		t.Errorf("committed: %+v, %v", pin, err)
+	}
+}
+
+// A pin whose commit comes true after its client was told that the outcome is unknown finds its blocks, although a garbage
+// collection was faster.
+func TestPinOfUnknownOutcomeKeepsItsBlocks(t *testing.T) {
+	dir, addrs := t.TempDir(), freePorts(t, 2)
+	a := startPeer(t, testOptions(filepath.Join(dir, "a"), addrs[0], addrs...))
+	b := startPeer(t, testOptions(filepath.Join(dir, "b"), addrs[1], addrs...))
+	a.awaitReady()
+	b.awaitReady()
+	for n := range 10 {
+		root, leaf := a.addTree(fmt.Sprint("doubtful ", n))
+		b.stop() // it leaves a, which leads, without a majority
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		lock := a.Node().Blockstore.PinLock(ctx)
+		_, err := a.Pin(ctx, root.Cid(), api.PinModeRecursive, "", false)
+		lock.Unlock(ctx)
+		cancel()
+		a.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
+		if _, err := a.connector.RepoGC(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b = startPeer(t, testOptions(filepath.Join(dir, "b"), addrs[1], addrs...))
+		a.awaitReady()
+		b.awaitReady()
+		if !errors.Is(err, consensus.ErrUnknownOutcome) {
+			continue // a had noticed before that it does not lead
+		}
+		if has, err := a.Node().Blockstore.Has(t.Context(), leaf.Cid()); err != nil || !has {
+			t.Errorf("the leaf is here: %t, %v", has, err)
+		}
+		if _, err := a.committed(root.Cid()); err == nil {
+			a.awaitLocal(root.Cid(), api.IPFSPinStatusRecursive)
+			b.awaitLocal(root.Cid(), api.IPFSPinStatusRecursive)
+		}
+		return
+	}
+	t.Error("no outcome was unknown")
+}
+
+// The blocks of a pin that other peers are to hold stay here while it is waited for: they may be nowhere else.
+func TestBlocksForOthersStayUntilTheAcknowledgement(t *testing.T) {
+	o := testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0")
+	o.AckTimeout = 100 * time.Millisecond
+	r := startPeer(t, o)
+	r.awaitReady()
+	root, leaf := r.addTree("for others")
+	pin := api.PinWithOpts(api.NewCid(root.Cid()), api.PinOptions{ReplicationFactorMin: 1, ReplicationFactorMax: 1})
+	pin.Allocations = append(pin.Allocations, testID(t))
+	await := r.awaitHolders(pin, 0)
+	for _, kept := range []bool{true, false} {
+		if _, err := r.connector.RepoGC(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if has, err := r.Node().Blockstore.Has(t.Context(), leaf.Cid()); err != nil || has != kept {
+			t.Errorf("the leaf is here: %t, %v; want %t", has, err, kept)
+		}
+		if err := await(t.Context()); !errors.Is(err, ErrTooFewHolders) {
+			t.Errorf("await: %v", err)
+		}
 	}
 }
 

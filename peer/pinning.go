@@ -50,10 +50,12 @@ func (p *Peer) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string
 	}
 	done, err := p.commitPin(ctx, wanted.Cid, p.here(wanted.Cid, mode, name))
 	if err == nil {
-		err = p.consensus.WaitApplied(ctx, done.index)
+		if err = p.consensus.WaitApplied(ctx, done.index); err != nil {
+			err = fmt.Errorf("%w: committed, but not applied here: %w", consensus.ErrUnknownOutcome, err)
+		}
 	}
 	if err != nil {
-		p.reconciler.Hint(c)
+		p.takeBack(wanted, err)
 		return nil, err
 	}
 	return p.awaitHolders(done.pin, done.index), nil
@@ -65,6 +67,10 @@ func (p *Peer) fetchMissing(ctx context.Context, pin api.Pin) error {
 	}
 	return p.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker), ipfs.GiveUpWhenStalled)
 }
+
+// Hold keeps the DAG below c, all of whose blocks are here, from garbage collection on this peer's node until release is
+// called. It is no pin, and ends with the process. The caller holds the node's pin lock.
+func (p *Peer) Hold(c cid.Cid) (release func()) { return p.pins.Hold(api.PinCid(api.NewCid(c))) }
 
 // Unpin commits the removal of a pin; the error is state.ErrNotFound when there is none. The holders drop their local
 // pins in the background.
@@ -104,10 +110,11 @@ func (p *Peer) Update(ctx context.Context, from, to cid.Cid, unpin bool) (await 
 		ops = append(ops, consensus.UnpinOp(api.NewCid(from)).IfRevision(fromRevision))
 	}
 	done, err := p.commit(ctx, ops...)
-	p.reconciler.Hint(to) // it may be allocated elsewhere, or not committed
 	if err != nil {
+		p.takeBack(pin, err)
 		return nil, fmt.Errorf("commit update of pin %s to %s: %w", from, to, err)
 	}
+	p.reconciler.Hint(to) // it may be allocated elsewhere
 	return p.awaitHolders(pin, done.Index), nil
 }
 

@@ -40,6 +40,8 @@ type mapPinset struct {
 	pins  map[cid.Cid]api.Pin
 	await func(context.Context) error // what the answer to a pin waits for
 	early error                       // what every call fails with
+	slow  time.Duration               // how long a fetch takes
+	holds func(cid.Cid) func()        // keeps blocks on the node
 }
 
 func newMapPinset(dag ipld.DAGService) *mapPinset {
@@ -69,6 +71,9 @@ func (s *mapPinset) State(ctx context.Context) (state.ReadOnly, error) {
 func (s *mapPinset) Pin(ctx context.Context, c cid.Cid, mode api.PinMode, name string, fetch bool) (func(context.Context) error, error) {
 	if err := s.failure(ctx); err != nil {
 		return nil, err
+	}
+	if fetch && s.slow > 0 {
+		<-time.After(s.slow)
 	}
 	if fetch && mode == api.PinModeRecursive {
 		if err := merkledag.FetchGraph(ctx, c, s.dag); err != nil {
@@ -111,6 +116,8 @@ func (s *mapPinset) Unpin(ctx context.Context, c cid.Cid) error {
 	delete(s.pins, c)
 	return nil
 }
+
+func (s *mapPinset) Hold(c cid.Cid) (release func()) { return s.holds(c) }
 
 func (s *mapPinset) Get(_ context.Context, c api.Cid) (api.Pin, error) {
 	s.mu.Lock()

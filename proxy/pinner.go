@@ -26,6 +26,8 @@ type Pinset interface {
 	Update(ctx context.Context, from, to cid.Cid, unpin bool) (await func(context.Context) error, err error)
 	// Unpin commits the removal of a pin; state.ErrNotFound when there is none.
 	Unpin(ctx context.Context, c cid.Cid) error
+	// Hold keeps the DAG below c from garbage collection on this node until release is called, without a pin.
+	Hold(c cid.Cid) (release func())
 }
 
 // clusterPinner is kubo's pinner with the replicated pinset behind it. Error texts are those of boxo's dspinner, which
@@ -56,9 +58,13 @@ func (p *clusterPinner) Pin(ctx context.Context, node ipld.Node, recursive bool,
 	return p.pin(ctx, node.Cid(), mode, name, true)
 }
 
-// PinWithMode pins blocks that are already on the node.
+// PinWithMode pins what the command has stored. Only an add has then stored all that is below it: the blocks that a single
+// node links to may be on another peer, which for the client is the same node.
 func (p *clusterPinner) PinWithMode(ctx context.Context, c cid.Cid, mode pin.Mode, name string) error {
-	return p.pin(ctx, c, mode, name, false)
+	if holdInPause(ctx, p.pinset, c) {
+		return nil
+	}
+	return p.pin(ctx, c, mode, name, mayLackBlocks(ctx))
 }
 
 func (p *clusterPinner) pin(ctx context.Context, c cid.Cid, mode pin.Mode, name string, fetch bool) error {
@@ -77,10 +83,19 @@ func (p *clusterPinner) pin(ctx context.Context, c cid.Cid, mode pin.Mode, name 
 	}
 	await, err := p.pinset.Pin(ctx, c, clusterMode, name, fetch)
 	if err != nil {
-		return noteFailure(ctx, err)
+		return kuboFailure(ctx, err)
 	}
 	awaitLater(ctx, await)
 	return nil
+}
+
+// kuboFailure is what a pin that failed with err answers. When the time that the request gave is over before all blocks
+// are here, that is all that kubo says.
+func kuboFailure(ctx context.Context, err error) error {
+	if over := ctx.Err(); over != nil && errors.Is(err, over) && !isUnavailable(err) && !errors.Is(err, consensus.ErrUnknownOutcome) {
+		return over
+	}
+	return noteFailure(ctx, err)
 }
 
 // Unpin removes a pin; without recursive only a direct one.
@@ -115,7 +130,7 @@ func (p *clusterPinner) Update(ctx context.Context, from, to cid.Cid, unpin bool
 			awaitLater(ctx, await)
 			return nil
 		case !errors.Is(err, consensus.ErrConflict) && !errors.Is(err, state.ErrNotFound):
-			return noteFailure(ctx, err)
+			return kuboFailure(ctx, err)
 		}
 	}
 }

@@ -1,67 +1,116 @@
 package proxy
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 
 	cmds "github.com/ipfs/go-ipfs-cmds"
-	"github.com/ipfs/kubo/commands"
 	"github.com/ipfs/kubo/core"
-	"github.com/ipfs/kubo/core/corehttp"
 )
 
-// NewRPC serves kubo's RPC API under /api/v0/ for the listener l. Commands that pin act on the whole cluster through
-// pins; every other one acts on this peer's node. repo is the node's repository directory.
-func NewRPC(node *core.IpfsNode, pins Pinset, repo string, l net.Listener) (http.Handler, error) {
-	apiNode := *node // shares everything with the node but what must be cluster-wide
-	apiNode.Pinning = newClusterPinner(pins, node.DAG)
-	cluster, err := kuboHandler(&apiNode, repo, l)
+// RPCOptions configure the RPC API.
+type RPCOptions struct {
+	Node     *core.IpfsNode // this peer's
+	Repo     string         // that node's repository directory
+	Pinset   Pinset         // what commands that pin act on
+	Peers    Peers          // this one and the others
+	Collect  Collector      // prepares that node for a collection
+	Copies   int            // how many peers hold what is pinned; all if it is not positive
+	Listener net.Listener   // where clients connect
+	Logger   *slog.Logger
+}
+
+// RPC is kubo's RPC API under /api/v0/. Commands that pin, and those for which the peers' blocks are local ones, act on the
+// whole cluster; a request that names a peer is answered by that one, for its own node.
+type RPC struct {
+	Clients http.Handler // for everybody
+	Members http.Handler // for the members of the cluster only, who speak for their clients or for themselves
+}
+
+// NewRPC makes the RPC API of a peer.
+func NewRPC(o RPCOptions) (*RPC, error) {
+	pins := newClusterPinner(o.Pinset, o.Node.DAG)
+	blocks := newClusterBlocks(o.Node.Blockstore, o.Peers)
+	apiNode := *o.Node // shares everything with the node but what must be cluster-wide
+	apiNode.Pinning = pins
+	apiNode.Blockstore = pausing{o.Node.Blockstore}
+	kubo := newKubo(o)
+	own, err := kubo.commands(&apiNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
 	}
-	local, err := kuboHandler(node, repo, l)
+	reading := newReadingPinner(o.Pinset, blocks)
+	all, err := kubo.commands(newClusterNode(apiNode, pins, reading, blocks))
 	if err != nil {
-		return nil, fmt.Errorf("serve RPC API of the node: %w", err)
+		return nil, fmt.Errorf("serve RPC API with the blocks of all peers: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle(corehttp.APIPath+"/", withConsistency(withAcks(cluster)))
-	// A collection goes by the pins of the node whose blocks it removes.
-	mux.Handle(corehttp.APIPath+"/repo/gc", local)
-	mux.Handle(corehttp.APIPath+"/shutdown", refuse("a peer is not stopped through its API; stop its service instead"))
-	return mux, nil
+	memberNode := apiNode
+	memberNode.Pinning = reading
+	trusted, err := kubo.trusting().commands(&memberNode)
+	if err != nil {
+		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
+	}
+	alone := commandMux{
+		"repo/gc":  collectHere(kubo, o, collectPatience), // by the pins of the node whose blocks are removed
+		"shutdown": refuse(kubo, "a peer is not stopped through its API; stop its service instead"),
+		"":         withConsistency(withAcks(own)),
+	}
+	whole := maps.Clone(alone)
+	whole["repo/gc"] = collectAll(o.Peers)
+	whole["repo/stat"] = statCluster(kubo, o, blocks)
+	whole["stats/repo"] = whole["repo/stat"]
+	whole[""] = withConsistency(withAcks(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if seesCluster(r) {
+			all.ServeHTTP(w, r)
+			return
+		}
+		own.ServeHTTP(w, r)
+	})))
+	clients := newAddressed(o.Peers, alone, whole, o.Logger)
+	members := http.NewServeMux()
+	members.Handle("/", clients)
+	members.Handle(nodePath+"/", http.StripPrefix(nodePath, trusted))
+	members.Handle(nodePath+hasPath, answerHas(o.Node.Blockstore))
+	return &RPC{Clients: clients, Members: members}, nil
 }
 
-// kuboHandler is kubo's own command tree on a node.
-func kuboHandler(node *core.IpfsNode, repo string, l net.Listener) (http.Handler, error) {
-	env := commands.Context{
-		ConfigRoot:    repo,
-		ReqLog:        &commands.ReqLog{},
-		ConstructNode: func() (*core.IpfsNode, error) { return node, nil },
+// commandMux finds the handler of a command; that of "" is for all others.
+type commandMux map[string]http.Handler
+
+func (m commandMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h, ok := m[commandOf(r)]
+	if !ok {
+		h = m[""]
 	}
-	if _, err := env.GetAPI(); err != nil { // cached without a lock: make it before the first request
-		return nil, err
-	}
-	return corehttp.MakeHandler(node, l, corehttp.CheckVersionOption(), corehttp.CommandsOption(env))
+	h.ServeHTTP(w, r)
 }
 
-// refuse answers a command with an error in kubo's form.
-func refuse(why string) http.Handler {
+// refuse answers a command as kubo does when it fails, but with the status of what is not allowed.
+func refuse(k kubo, why string) http.Handler {
+	failing := k.onNodeOf(func(*http.Request) (*core.IpfsNode, error) {
+		return nil, cmds.Errorf(cmds.ErrForbidden, "%s", why)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", "OPTIONS, POST")
-			http.Error(w, "405 - Method Not Allowed", http.StatusMethodNotAllowed)
-			return
-		}
-		body, err := json.Marshal(cmds.Errorf(cmds.ErrForbidden, "%s", why))
-		if err != nil {
-			http.Error(w, errors.Unwrap(err).Error(), http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = w.Write(append(body, '\n')) // the client is gone if this fails
+		failing.ServeHTTP(forbidding{w}, r)
 	})
 }
+
+// forbidding turns the status of a failure into that of a refusal.
+type forbidding struct{ http.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w forbidding) WriteHeader(status int) {
+	if status == http.StatusInternalServerError {
+		status = http.StatusForbidden
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Flush implements http.Flusher, which kubo looks for.
+func (w forbidding) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+// Unwrap lets http.ResponseController reach what is below.
+func (w forbidding) Unwrap() http.ResponseWriter { return w.ResponseWriter }

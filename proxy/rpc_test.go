@@ -1,13 +1,13 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"mime/multipart"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,26 +16,79 @@ import (
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/kubo/core"
+
+	kuboconfig "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // rpcRig is kubo's RPC API on a real node, with a pinset in a map behind it.
 type rpcRig struct {
 	*serving
-	t      testing.TB
-	node   *core.IpfsNode
-	pinset *mapPinset
+	t       testing.TB
+	node    *core.IpfsNode
+	pinset  *mapPinset
+	self    member
+	options RPCOptions
+	dropped atomic.Int32 // how often DropUnwanted was called
 }
 
 func newRPCRig(t testing.TB) *rpcRig {
 	t.Helper()
+	return joinRPC(t, newTestNetwork(), "peer-1", nil)
+}
+
+// newRPCRigs makes several peers with one pinset.
+func newRPCRigs(t testing.TB, n int) []*rpcRig {
+	t.Helper()
+	network := newTestNetwork()
+	var pinset *mapPinset
+	rigs := make([]*rpcRig, n)
+	for i := range rigs {
+		rigs[i] = joinRPC(t, network, fmt.Sprintf("peer-%d", i+1), pinset)
+		pinset = rigs[i].pinset
+	}
+	return rigs
+}
+
+// joinRPC adds a peer to the network; configure changes settings of its API.
+func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset, configure ...func(*kuboconfig.Config)) *rpcRig {
+	t.Helper()
 	node, dir := newNode(t)
-	pinset := newMapPinset(node.DAG)
-	l := listenLoopback(t)
-	rpc, err := NewRPC(node, pinset, dir, l)
+	conf, err := node.Repo.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range configure {
+		change(conf)
+	}
+	if pinset == nil {
+		pinset = newMapPinset(node.DAG)
+	}
+	pins, err := ipfs.NewPins(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinset.holds = func(c cid.Cid) func() { return pins.Hold(api.PinCid(api.NewCid(c))) }
+	l, calls := listenLoopback(t), listenLoopback(t)
+	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name)}
+	r.options = RPCOptions{
+		Node: node, Repo: dir, Pinset: pinset, Peers: r.self, Collect: r, Listener: l, Logger: slog.New(slog.DiscardHandler),
+	}
+	rpc, err := NewRPC(r.options)
 	if err != nil {
 		t.Fatalf("make RPC API: %v", err)
 	}
-	return &rpcRig{serve(t, l, Handler(rpc, http.NotFoundHandler()), time.Second), t, node, pinset}
+	serve(t, calls, rpc.Members, time.Second)
+	network.reach(r.self, calls.Addr().String())
+	r.serving = serve(t, l, Handler(rpc.Clients, http.NotFoundHandler()), time.Second)
+	return r
+}
+
+// DropUnwanted implements Collector.
+func (r *rpcRig) DropUnwanted(context.Context) error {
+	r.dropped.Add(1)
+	return nil
 }
 
 // post sends a command without a body; options are pairs of name and value.
@@ -133,6 +186,13 @@ func TestRPCRefusesToStopThePeer(t *testing.T) {
 	if got := reply.Header.Get("Content-Type"); got != "application/json" {
 		t.Errorf("content type is %q", got)
 	}
+	if got := reply.Header.Get("Server"); !strings.HasPrefix(got, "kubo/") {
+		t.Errorf("it lacks the headers of every other answer: %v", reply.Header)
+	}
+	reply = ask(t, http.MethodPost, r.command("shutdown", nil), nil, "Origin", "https://evil.example")
+	if reply.StatusCode != http.StatusForbidden || strings.Contains(reply.body, "service") {
+		t.Errorf("to another site: %d, %s", reply.StatusCode, reply.body)
+	}
 	if reply := r.post("id", nil); reply.StatusCode != http.StatusOK {
 		t.Errorf("id after that: %d, %s", reply.StatusCode, reply.body)
 	}
@@ -177,19 +237,10 @@ func TestRPCPinsInThePinset(t *testing.T) {
 	}
 }
 
-// add uploads one file as kubo's clients do.
+// add uploads one file as curl does.
 func (r *rpcRig) add(content string, options ...string) reply {
 	r.t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", "file.txt")
-	if err == nil {
-		_, err = io.WriteString(part, content)
-	}
-	if err = errors.Join(err, form.Close()); err != nil {
-		r.t.Fatal(err)
-	}
-	return ask(r.t, http.MethodPost, r.command("add", nil, options...), &body, "Content-Type", form.FormDataContentType())
+	return r.upload("add", content, options...)
 }
 
 func TestRPCAddPinsInThePinset(t *testing.T) {
@@ -230,8 +281,10 @@ func TestRPCAnswersOnlyWhenThePinIsHeld(t *testing.T) {
 		"pin add": r.post("pin/add", []string{root.Cid().String()}),
 		"add":     r.add("content"),
 	} {
-		if got := reply.Trailer.Get("X-Stream-Error"); reply.StatusCode != http.StatusOK || got != held.Error() {
-			t.Errorf("%s: status %d, trailer %q", name, reply.StatusCode, got)
+		var fault kuboError
+		reply.decode(t, &fault)
+		if reply.StatusCode != http.StatusInternalServerError || fault.Message != held.Error() {
+			t.Errorf("%s: status %d, %s", name, reply.StatusCode, reply.body)
 		}
 	}
 	if len(r.pinset.all()) != 2 {

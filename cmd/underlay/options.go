@@ -2,6 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"net"
+	"path/filepath"
 
 	kuboconfig "github.com/ipfs/kubo/config"
 
@@ -46,6 +48,19 @@ func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.
 		MaxConcurrentRequests: c.Gateway.MaxConcurrentRequests,
 		ShutdownTimeout:       c.ShutdownTimeout / 2,
 		Logger:                logger,
+	}
+}
+
+func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) proxy.RPCOptions {
+	return proxy.RPCOptions{
+		Node:     p.Node(),
+		Repo:     filepath.Join(c.DataDir, "ipfs"),
+		Pinset:   p,
+		Peers:    p,
+		Collect:  p,
+		Copies:   c.Cluster.ReplicationMax,
+		Listener: l,
+		Logger:   logger,
 	}
 }
 

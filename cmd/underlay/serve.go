@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
@@ -41,7 +40,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 	defer joinClose(&err, "gateway", gw)
 
 	rest := proxy.NewREST(restOptions(p, logger))
-	rpc, err := proxy.NewRPC(p.Node(), p, filepath.Join(conf.DataDir, "ipfs"), listeners.api)
+	rpc, err := proxy.NewRPC(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
 		return err
 	}
@@ -49,7 +48,8 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.Serve(ctx) })
 	g.Go(func() error { return gw.Serve(ctx) })
-	g.Go(func() error { return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc, rest), logger) })
+	g.Go(func() error { return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc.Clients, rest), logger) })
+	g.Go(func() error { return serveAPI(ctx, conf, p.Calls(), rpc.Members, logger) })
 	if listeners.rest != nil {
 		g.Go(func() error { return serveAPI(ctx, conf, listeners.rest, rest, logger) })
 	}

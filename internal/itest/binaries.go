@@ -36,6 +36,9 @@ func binary(t testing.TB, pkg string) string {
 // Underlay returns the path of the binary under test.
 func Underlay(t testing.TB) string { t.Helper(); return binary(t, underlayPkg) }
 
+// Kubo returns the path of kubo's stock program, a command line client and a daemon, of the version that we embed.
+func Kubo(t testing.TB) string { t.Helper(); return binary(t, ipfsPkg) }
+
 var building sync.Map // package path to func() (string, error): each is built once in a test process
 
 func build(pkg string) (string, error) {

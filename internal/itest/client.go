@@ -35,32 +35,45 @@ func newClient() *http.Client {
 
 // Add adds a file through the RPC API, as `curl -F` does, and returns its CID. The pin is acknowledged when it returns.
 func (p *Peer) Add(content []byte, query string) (string, error) {
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", "file")
+	answer, err := p.Upload("add?"+query, content)
 	if err != nil {
 		return "", err
-	}
-	if _, err := part.Write(content); err != nil {
-		return "", err
-	}
-	if err := form.Close(); err != nil {
-		return "", err
-	}
-	resp, err := p.http.Post(p.API+"/api/v0/add?"+query, form.FormDataContentType(), &body)
-	if err != nil {
-		return "", err
-	}
-	answer, err := readAnswer(resp)
-	if err != nil {
-		return "", fmt.Errorf("add through %s: %w", p.Name, err)
 	}
 	var added struct{ Hash string }
 	return added.Hash, json.Unmarshal(answer, &added)
 }
 
+// Upload sends one file to a command of the RPC API, as `curl -F` does, and returns the answer.
+func (p *Peer) Upload(command string, content []byte) ([]byte, error) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", "file")
+	if err == nil {
+		_, err = part.Write(content)
+	}
+	if err = errors.Join(err, form.Close()); err != nil {
+		return nil, err
+	}
+	resp, err := p.http.Post(p.API+"/api/v0/"+command, form.FormDataContentType(), &body)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := readAnswer(resp)
+	if err != nil {
+		return nil, fmt.Errorf("%s through %s: %w", command, p.Name, err)
+	}
+	return answer, nil
+}
+
 // RPC calls a command of the RPC API without a body and returns its answer.
-func (p *Peer) RPC(command string, args ...string) (string, error) {
+func (p *Peer) RPC(command string, args ...string) (string, error) { return p.call("", command, args) }
+
+// Own calls a command for the peer's own node, without the others.
+func (p *Peer) Own(command string, args ...string) (string, error) {
+	return p.call(p.ID, command, args)
+}
+
+func (p *Peer) call(node, command string, args []string) (string, error) {
 	query := make(url.Values)
 	for _, arg := range args {
 		key, value, ok := strings.Cut(arg, "=")
@@ -69,7 +82,14 @@ func (p *Peer) RPC(command string, args ...string) (string, error) {
 		}
 		query.Add(key, value)
 	}
-	resp, err := p.http.Post(p.API+"/api/v0/"+command+"?"+query.Encode(), "", nil)
+	req, err := http.NewRequest(http.MethodPost, p.API+"/api/v0/"+command+"?"+query.Encode(), nil)
+	if err != nil {
+		return "", err
+	}
+	if node != "" {
+		req.Header.Set("X-Underlay-Peer", node)
+	}
+	resp, err := p.http.Do(req)
 	if err != nil {
 		return "", err
 	}
@@ -134,4 +154,14 @@ func readAnswer(resp *http.Response) ([]byte, error) {
 		return nil, errors.New(late)
 	}
 	return body, nil
+}
+
+// PutBlock stores a raw block through the RPC API, without a pin, and returns its CID.
+func (p *Peer) PutBlock(content []byte) (string, error) {
+	answer, err := p.Upload("block/put", content)
+	if err != nil {
+		return "", err
+	}
+	var put struct{ Key string }
+	return put.Key, json.Unmarshal(answer, &put)
 }

@@ -260,10 +260,10 @@ func Eventually(t testing.TB, limit time.Duration, f func() error) {
 	}
 }
 
-// FreePorts returns a base port for `underlay dev` at which the ports of three peers are free.
+// FreePorts returns a base port for `underlay dev` at which the ports of five peers are free.
 func FreePorts(t testing.TB) int {
 	t.Helper()
-	for base := 20000 + os.Getpid()%100*100; base < 32000; base += 400 { // below the range of outgoing connections
+	for base := 20000 + os.Getpid()%100*100; base < 32000; base += 500 { // below the range of outgoing connections
 		if free(base) {
 			return base
 		}
@@ -273,7 +273,7 @@ func FreePorts(t testing.TB) int {
 }
 
 func free(base int) bool {
-	for port := base; port < base+300; port += 100 {
+	for port := base; port < base+500; port += 100 {
 		for _, offset := range []int{1, 80, 94, 95, 96} {
 			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+offset)))
 			if err != nil {

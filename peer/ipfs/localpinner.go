@@ -25,6 +25,7 @@ import (
 type localPinner struct {
 	pinview.View
 	table *pinTable
+	holds holds
 	// sync brings all blocks that were stored to the disk.
 	sync func(context.Context) error
 	// mayCollect refuses collections by its error.
@@ -34,10 +35,9 @@ type localPinner struct {
 var _ pin.Pinner = (*localPinner)(nil)
 
 func newLocalPinner(table *pinTable, dag ipld.DAGService, sync func(context.Context) error) *localPinner {
-	return &localPinner{table: table, sync: sync, View: pinview.View{
-		Open: func(context.Context) (pinview.Pins, error) { return table, nil },
-		DAG:  dag, Closing: table.closing,
-	}}
+	p := &localPinner{table: table, sync: sync, View: pinview.View{DAG: dag, Closing: table.closing}}
+	p.Open = func(context.Context) (pinview.Pins, error) { return heldPins{table, p.holds.list()}, nil }
+	return p
 }
 
 // RecursiveKeys streams the recursive pins. A collection begins with it, and ends with the error that it yields.

@@ -103,3 +103,26 @@ func TestClosedPinnerSaysSo(t *testing.T) {
 		t.Errorf("Flush: %v", err)
 	}
 }
+
+// What is held survives a collection although nothing pins it, for as long as somebody holds it.
+func TestHoldOutlastsACollection(t *testing.T) {
+	conn, node := newConnector(t)
+	tr := addTree(t, node, "held")
+	first, second := conn.pins.Hold(pinOf(tr.root, api.PinModeRecursive)), conn.pins.Hold(pinOf(tr.root, api.PinModeRecursive))
+	for i, release := range []func(){first, second, func() {}} {
+		if _, err := conn.RepoGC(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := stored(t, node, tr.left.Cid())[0], i < 2; got != want {
+			t.Errorf("with %d holds released: stored %t", i, got)
+		}
+		release()
+		release() // once more does nothing
+	}
+	if err := conn.pins.Each(t.Context(), func(c cid.Cid, _ api.IPFSPinStatus) error {
+		t.Errorf("%s is listed as a pin", c)
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}

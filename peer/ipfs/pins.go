@@ -104,6 +104,13 @@ func wantedStatus(pin api.Pin) api.IPFSPinStatus {
 	return api.IPFSPinStatusRecursive
 }
 
+func wantedMode(wanted api.Pin) pin.Mode {
+	if wanted.MaxDepth == 0 {
+		return pin.Direct
+	}
+	return pin.Recursive
+}
+
 // Whole tells, by a look at one block, that all blocks of the pin are here. If it is false, they may be all the same.
 func (p *Pins) Whole(ctx context.Context, wanted api.Pin) (bool, error) {
 	root, err := p.local.Get(ctx, wanted.Cid.Cid)
@@ -116,14 +123,15 @@ func (p *Pins) Whole(ctx context.Context, wanted api.Pin) (bool, error) {
 	return wanted.MaxDepth == 0 || len(root.Links()) == 0, nil
 }
 
-// Fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. Once a second watch is told
+// Fetch brings the pin's blocks to this node: all of the DAG, or one block for a direct pin. It counts them in progress,
+// and in the tracker of ctx if there is one. Once a second watch is told
 // how long no new block has come, and may end the fetch with an error. The caller holds the node's pin lock, unless it
 // checks again later that all blocks are here, and may read progress meanwhile.
 func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.ProgressTracker, watch func(idle time.Duration) error) error {
 	p.dialOrigins(ctx, pin.Origins)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ctx = swap.Bulk(progress.DeriveContext(ctx))
+	ctx = swap.Bulk(ctx)
 
 	watched := make(chan struct{})
 	go func() {
@@ -134,7 +142,7 @@ func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.Progr
 	if pin.MaxDepth == 0 {
 		_, err = p.node.DAG.Get(ctx, pin.Cid.Cid)
 	} else {
-		err = merkledag.FetchGraph(ctx, pin.Cid.Cid, p.node.DAG)
+		err = merkledag.FetchGraph(ctx, pin.Cid.Cid, countedDAG{p.node.DAG, progress})
 	}
 	if err != nil && context.Cause(ctx) != nil {
 		err = context.Cause(ctx)
@@ -178,11 +186,7 @@ func (p *Pins) dialOrigins(ctx context.Context, origins []api.Multiaddr) {
 
 // Pin pins blocks that are already here. The caller holds the pin lock and the CID's lock.
 func (p *Pins) Pin(ctx context.Context, wanted api.Pin) error {
-	mode := pin.Recursive
-	if wantedStatus(wanted) == api.IPFSPinStatusDirect {
-		mode = pin.Direct
-	}
-	return p.pinner.put(ctx, wanted.Cid.Cid, mode)
+	return p.pinner.put(ctx, wanted.Cid.Cid, wantedMode(wanted))
 }
 
 // Unpin removes the local pin if there is one. The caller holds the pin lock and the CID's lock.

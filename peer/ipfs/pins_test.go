@@ -106,15 +106,15 @@ func TestFetchFromAnotherNode(t *testing.T) {
 	ctx := within(t, 20*time.Second)
 
 	tr := addTree(t, source, "fetched whole")
-	progress := new(merkledag.ProgressTracker)
-	if err := pins.Fetch(ctx, pinOf(tr.root, api.PinModeRecursive), progress, GiveUpWhenStalled); err != nil {
+	progress, asked := new(merkledag.ProgressTracker), new(merkledag.ProgressTracker)
+	if err := pins.Fetch(asked.DeriveContext(ctx), pinOf(tr.root, api.PinModeRecursive), progress, GiveUpWhenStalled); err != nil {
 		t.Fatal(err)
 	}
 	if got := stored(t, target, tr.root.Cid(), tr.left.Cid(), tr.right.Cid()); !slices.Equal(got, []bool{true, true, true}) {
 		t.Errorf("stored after a recursive fetch: %v", got)
 	}
-	if progress.Value() != 3 {
-		t.Errorf("progress is %d blocks, want 3", progress.Value())
+	if progress.Value() != 3 || asked.Value() != 3 {
+		t.Errorf("progress is %d blocks, and %d for the command; want 3", progress.Value(), asked.Value())
 	}
 
 	tr = addTree(t, source, "fetched at the top")

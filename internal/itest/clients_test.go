@@ -1,0 +1,84 @@
+package itest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The examples for stock clients in docs/clients work through the balancer, as they stand there.
+func TestClientExamples(t *testing.T) {
+	c := Start(t)
+	b := c.Balance()
+	examples := filepath.Join(root(), "docs", "clients")
+
+	t.Run("ipfs command line", func(t *testing.T) {
+		cmd := exec.Command(filepath.Join(examples, "ipfs.sh"), Multiaddr(b.API))
+		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(Kubo(t))+":"+os.Getenv("PATH"), "IPFS_PATH="+t.TempDir())
+		checkExample(t, c, cmd, "hello from the command line")
+	})
+	t.Run("Go", func(t *testing.T) {
+		cmd := exec.Command("go", "run", "./go", b.API)
+		cmd.Dir = examples
+		checkExample(t, c, cmd, "hello from Go")
+	})
+	packages := npmInstall(t, examples)
+	for _, client := range []string{"kubo-rpc-client", "ipfs-http-client"} {
+		t.Run(client, func(t *testing.T) {
+			cmd := exec.Command("node", client+".mjs", b.API)
+			cmd.Dir = packages
+			checkExample(t, c, cmd, "hello from "+client)
+		})
+	}
+}
+
+// npmInstall copies the JavaScript examples into a temporary directory, installs what they need and returns the
+// directory. Without npm on the machine the test is skipped, but not in CI.
+func npmInstall(t *testing.T, examples string) string {
+	t.Helper()
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("needs npm and Node.js for the JavaScript examples")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"package.json", "kubo-rpc-client.mjs", "ipfs-http-client.mjs"} {
+		raw, err := os.ReadFile(filepath.Join(examples, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(npm, "install", "--no-audit", "--no-fund", "--ignore-scripts")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("npm install: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// checkExample runs an example and looks for what it shows on its way: the pin, the content, the unpinning. Nothing may
+// be left pinned.
+func checkExample(t *testing.T, c *Cluster, cmd *exec.Cmd, content string) {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	shown := regexp.MustCompile(`(?m)^(bafk\w+).* recursive.*\n` + content + `\nunpinned (bafk\w+)`).FindStringSubmatch(string(out))
+	if shown == nil || shown[1] != shown[2] {
+		t.Fatalf("it prints\n%s", out)
+	}
+	for _, p := range c.Peers {
+		if pins, err := p.RPC("pin/ls", "type=recursive"); err != nil || strings.Contains(pins, shown[1]) {
+			t.Errorf("pins on %s after that: %s, %v", p.Name, pins, err)
+		}
+	}
+}

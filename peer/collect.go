@@ -1,0 +1,33 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+
+	"github.com/underlay/underlay/peer/ipfs"
+)
+
+// DropUnwanted takes away this node's local pins that the pinset, with everything that was acknowledged anywhere before the
+// call, does not want here. So a collection right after it removes what was unpinned through any peer.
+func (p *Peer) DropUnwanted(ctx context.Context) error {
+	if err := p.consensus.Barrier(ctx); err != nil {
+		return fmt.Errorf("learn what is pinned: %w", err)
+	}
+	return p.reconciler.DropUnwanted(ctx)
+}
+
+// collectingConnector is the connector for the orchestrator, whose collections remove what was unpinned anywhere before.
+type collectingConnector struct {
+	*ipfs.Connector
+	peer *Peer
+}
+
+// RepoGC implements ipfscluster.IPFSConnector.
+func (c collectingConnector) RepoGC(ctx context.Context) (api.RepoGC, error) {
+	if err := c.peer.DropUnwanted(ctx); err != nil {
+		return api.RepoGC{}, err
+	}
+	return c.Connector.RepoGC(ctx)
+}

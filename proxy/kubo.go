@@ -1,0 +1,75 @@
+package proxy
+
+import (
+	"net"
+	"net/http"
+
+	"github.com/ipfs/kubo/commands"
+	"github.com/ipfs/kubo/core"
+	"github.com/ipfs/kubo/core/corehttp"
+	"github.com/ipfs/kubo/repo"
+
+	kuboconfig "github.com/ipfs/kubo/config"
+)
+
+// kubo serves kubo's own command tree, on whatever node it is given.
+type kubo struct {
+	settings *core.IpfsNode // whose repository says who may do what through the API
+	repo     string         // directory of that repository
+	listener net.Listener
+	log      *commands.ReqLog // of all commands, for diag/cmds
+}
+
+func newKubo(o RPCOptions) kubo {
+	return kubo{settings: o.Node, repo: o.Repo, listener: o.Listener, log: &commands.ReqLog{}}
+}
+
+// trusting is the same for those who need no authorization.
+func (k kubo) trusting() kubo {
+	settings := *k.settings
+	settings.Repo = trustingRepo{k.settings.Repo}
+	k.settings = &settings
+	return k
+}
+
+type trustingRepo struct{ repo.Repo }
+
+// Config implements repo.Repo.
+func (r trustingRepo) Config() (*kuboconfig.Config, error) {
+	own, err := r.Repo.Config()
+	if err != nil {
+		return nil, err
+	}
+	conf := *own
+	conf.API.Authorizations = nil
+	return &conf, nil
+}
+
+// commands serves all commands on a node.
+func (k kubo) commands(node *core.IpfsNode) (http.Handler, error) {
+	env := k.context(func() (*core.IpfsNode, error) { return node, nil })
+	if _, err := env.GetAPI(); err != nil { // cached without a lock: make it before the first request
+		return nil, err
+	}
+	return k.serve(env)
+}
+
+// onNodeOf serves all commands on a node that is made for each request, once kubo has found that it may be answered.
+func (k kubo) onNodeOf(node func(*http.Request) (*core.IpfsNode, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, err := k.serve(k.context(func() (*core.IpfsNode, error) { return node(r) }))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (k kubo) context(node func() (*core.IpfsNode, error)) commands.Context {
+	return commands.Context{ConfigRoot: k.repo, ReqLog: k.log, ConstructNode: node}
+}
+
+func (k kubo) serve(env commands.Context) (http.Handler, error) {
+	return corehttp.MakeHandler(k.settings, k.listener, corehttp.CheckVersionOption(), corehttp.CommandsOption(env))
+}
