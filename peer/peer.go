@@ -144,6 +144,9 @@ func (p *Peer) openNode(ctx context.Context) (err error) {
 	if p.pins, err = ipfs.NewPins(p.node); err != nil {
 		return err
 	}
+	if p.opts.Fatal != nil {
+		p.pins.WhenBlocksFail(p.opts.Fatal)
+	}
 	if p.links, err = newLinks(p.node); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package ipfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -11,6 +12,7 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 
 	"github.com/underlay/underlay/internal/pinview"
+	"github.com/underlay/underlay/peer/ipfs/blockfiles"
 )
 
 // localPinner is the embedded node's pinner, in place of kubo's own: it tells garbage collection, and the announcement of
@@ -30,6 +32,8 @@ type localPinner struct {
 	sync func(context.Context) error
 	// mayCollect refuses collections by its error.
 	mayCollect atomic.Pointer[func() error]
+	// lost is told when blocks can no longer be stored.
+	lost atomic.Pointer[func(error)]
 }
 
 var _ pin.Pinner = (*localPinner)(nil)
@@ -80,6 +84,9 @@ func (p *localPinner) PinWithMode(ctx context.Context, c cid.Cid, mode pin.Mode,
 // put syncs the blocks, which are here, and then pins them.
 func (p *localPinner) put(ctx context.Context, c cid.Cid, mode pin.Mode) error {
 	if err := p.sync(ctx); err != nil {
+		if lost := p.lost.Load(); lost != nil && errors.Is(err, blockfiles.ErrFailed) {
+			(*lost)(err)
+		}
 		return fmt.Errorf("sync blocks of %s: %w", c, err)
 	}
 	return p.table.put(ctx, c, mode)

@@ -64,6 +64,9 @@ func NewPins(node *core.IpfsNode) (*Pins, error) {
 // removes anything.
 func (p *Pins) CollectOnlyIf(may func() error) { p.pinner.mayCollect.Store(&may) }
 
+// WhenBlocksFail has f called when a pin finds that the node can no longer store blocks, because a sync has failed.
+func (p *Pins) WhenBlocksFail(f func(error)) { p.pinner.lost.Store(&f) }
+
 // Lock excludes everybody else who decides about this CID's local pin, and returns the unlock.
 func (p *Pins) Lock(c cid.Cid) (unlock func()) {
 	m := &p.locks[maphash.String(p.seed, c.KeyString())%uint64(len(p.locks))]

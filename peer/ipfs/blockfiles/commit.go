@@ -97,7 +97,7 @@ func (c *commits) end(run *commit, places map[datastore.Key]place, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
-		c.failed = err
+		c.failed = fmt.Errorf("%w: %w", ErrFailed, err)
 	} else {
 		c.done = run.upTo
 		for key := range places {
@@ -152,24 +152,35 @@ func (s *Store) commit(places map[datastore.Key]place) error {
 	if err := s.segments.sync(); err != nil {
 		return fmt.Errorf("sync blocks: %w", err)
 	}
-	b := s.db.NewBatch()
-	defer b.Close()
-	for key, at := range places {
-		if err := b.Set(blockKey(key), encodePlace(at), nil); err != nil {
-			return fmt.Errorf("index blocks: %w", err)
-		}
-	}
-	if err := s.segments.account(b, places, freed); err != nil {
+	if err := s.index(places); err != nil {
 		return fmt.Errorf("index blocks: %w", err)
 	}
-	if b.Empty() {
-		if err := b.LogData(nil, nil); err != nil { // a sync of what was written before
-			return fmt.Errorf("sync index of blocks: %w", err)
-		}
-	}
-	if err := b.Commit(pebble.Sync); err != nil {
+	if err := s.db.LogData(nil, pebble.Sync); err != nil { // and all that was written before
 		return fmt.Errorf("sync index of blocks: %w", err)
 	}
 	s.segments.punch(freed, &s.punching)
 	return nil
 }
+
+// index writes the places of large blocks, whose content is on the disk.
+func (s *Store) index(places map[datastore.Key]place) error {
+	if len(places) == 0 {
+		return nil
+	}
+	b := s.db.NewBatch()
+	defer b.Close()
+	for key, at := range places {
+		if err := b.Set(blockKey(key), encodePlace(at), nil); err != nil {
+			return err
+		}
+	}
+	s.segments.accounting.Lock()
+	defer s.segments.accounting.Unlock()
+	if err := s.segments.admit(b, places); err != nil {
+		return err
+	}
+	return b.Commit(pebble.NoSync)
+}
+
+// CollectGarbage implements datastore.GCDatastore: a collection ends when the space of what it removed is given back.
+func (s *Store) CollectGarbage(ctx context.Context) error { return s.Sync(ctx, datastore.Key{}) }

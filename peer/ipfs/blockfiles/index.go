@@ -129,12 +129,29 @@ func (s *Store) remove(ctx context.Context, key datastore.Key) error {
 	if !found || err != nil {
 		return err
 	}
-	if err := s.db.Delete(blockKey(key), pebble.NoSync); err != nil {
+	if err := s.forget(key, at); err != nil {
 		return fmt.Errorf("remove block: %w", err)
 	}
-	if at.length > 0 {
-		s.segments.free(at)
-	}
 	s.commits.changed()
+	if at.length > 0 && s.segments.free(at) {
+		return s.sync(ctx)
+	}
 	return nil
+}
+
+// forget takes a block out of the index, and what it used of a file out of that file's account.
+func (s *Store) forget(key datastore.Key, at place) error {
+	b := s.db.NewBatch()
+	defer b.Close()
+	if err := b.Delete(blockKey(key), nil); err != nil {
+		return err
+	}
+	if at.length > 0 {
+		s.segments.accounting.Lock()
+		defer s.segments.accounting.Unlock()
+		if err := s.segments.dismiss(b, at); err != nil {
+			return err
+		}
+	}
+	return b.Commit(pebble.NoSync)
 }

@@ -32,19 +32,21 @@ func (s *Store) Query(ctx context.Context, q query.Query) (query.Results, error)
 		s.using.RUnlock()
 		return nil, errors.Join(fmt.Errorf("list blocks of earlier builds: %w", err), indexed.Close())
 	}
-	more, failed := indexed.First(), error(nil)
+	more, failed := indexed.First(), false
 	all := query.ResultsFromIterator(inner, query.Iterator{
 		Next: func() (query.Result, bool) {
-			if err := indexed.Error(); err != nil && failed == nil {
-				failed = err
+			for more {
+				r := s.result(indexed, q)
+				more = indexed.Next()
+				if !errors.Is(r.Error, datastore.ErrNotFound) { // removed meanwhile
+					return r, true
+				}
+			}
+			if err := indexed.Error(); err != nil && !failed {
+				failed = true
 				return query.Result{Error: fmt.Errorf("list blocks: %w", err)}, true
 			}
-			if !more {
-				return flat.NextSync()
-			}
-			r := s.result(indexed, q)
-			more = indexed.Next()
-			return r, true
+			return flat.NextSync()
 		},
 		Close: sync.OnceValue(func() error {
 			defer s.using.RUnlock()
@@ -61,12 +63,12 @@ func (s *Store) result(at *pebble.Iterator, q query.Query) query.Result {
 	if q.KeysOnly && !q.ReturnsSizes {
 		return r
 	}
-	e, err := decodeEntry(at.Value())
-	if err == nil && !q.KeysOnly {
-		s.punching.RLock()
-		r.Value, err = s.read(e)
-		s.punching.RUnlock()
+	if !q.KeysOnly { // the iterator may remember a place that was given back since
+		r.Value, r.Error = s.get(datastore.RawKey(r.Key))
+		r.Size = len(r.Value)
+		return r
 	}
+	e, err := decodeEntry(at.Value())
 	r.Size, r.Error = e.size(), err
 	return r
 }

@@ -29,12 +29,16 @@ type segment struct {
 	file   *os.File
 	end    int64 // where the next block goes
 	live   int64 // bytes of the blocks that the index has
+	coming int64 // bytes of the places that are given out and not in the index yet
 }
 
 // segments are the files of large blocks. The last one grows; what is removed becomes a hole, and a file without blocks
 // goes.
 type segments struct {
 	dir string
+
+	// accounting is held from a change of what is in use to its place in the index, so that the latest comes last.
+	accounting sync.Mutex
 
 	mu     sync.RWMutex
 	open   map[uint32]*segment
@@ -43,6 +47,7 @@ type segments struct {
 	dirty  map[*segment]bool // written since the last sync
 	fresh  bool              // there is a file whose name may not be on the disk
 	freed  []place           // removed since the last commit
+	holes  int64             // bytes of those
 }
 
 // room is how much of a file a block takes.
@@ -113,12 +118,14 @@ func (s *segments) append(value []byte) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	if _, err := g.file.WriteAt(value, at.offset); err != nil {
+	_, err = g.file.WriteAt(value, at.offset)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		g.coming -= at.room()
 		_ = punchHole(g.file, at.offset, at.room()) // the place is lost anyway
 		return place{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.dirty[g] = true
 	return at, nil
 }
@@ -139,6 +146,7 @@ func (s *segments) reserve(length int) (*segment, place, error) {
 	}
 	at := place{segment: s.active.number, offset: s.active.end, length: uint32(length)}
 	s.active.end += at.room()
+	s.active.coming += at.room()
 	return s.active, at, nil
 }
 
@@ -182,45 +190,59 @@ func syncDir(name string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// free notes that a block's entry is gone.
-func (s *segments) free(at place) {
+// free notes that a block's entry is gone, and tells whether so much is to be given back that a commit should do it.
+func (s *segments) free(at place) (much bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.freed = append(s.freed, at)
+	s.holes += at.room()
+	return s.holes > earlyBytes
 }
 
 func (s *segments) takeFreed() []place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	freed := s.freed
-	s.freed = nil
+	s.freed, s.holes = nil, 0
 	return freed
 }
 
-// account puts into the batch how much of each file is in use with what comes and what goes.
-func (s *segments) account(b *pebble.Batch, come map[datastore.Key]place, gone []place) error {
+// admit puts into the batch how much of each file is in use with the blocks that come. The caller holds accounting.
+func (s *segments) admit(b *pebble.Batch, come map[datastore.Key]place) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	touched := make(map[*segment]bool)
 	for _, at := range come {
 		g := s.open[at.segment]
+		g.coming -= at.room()
 		g.live += at.room()
 		touched[g] = true
 	}
-	for _, at := range gone {
-		if g := s.open[at.segment]; g != nil {
-			g.live -= at.room()
-			touched[g] = true
-		}
-	}
 	for g := range touched {
-		raw := binary.BigEndian.AppendUint64(nil, uint64(g.end))
-		raw = binary.BigEndian.AppendUint64(raw, uint64(max(g.live, 0)))
-		if err := b.Set(segmentKey(g.number), raw, nil); err != nil {
+		if err := g.record(b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dismiss puts into the batch how much of its file is in use without a block that goes. The caller holds accounting.
+func (s *segments) dismiss(b *pebble.Batch, gone place) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.open[gone.segment]
+	if g == nil {
+		return nil
+	}
+	g.live -= gone.room()
+	return g.record(b)
+}
+
+// record puts into the batch how much of the file is in use.
+func (g *segment) record(b *pebble.Batch) error {
+	raw := binary.BigEndian.AppendUint64(nil, uint64(g.end))
+	raw = binary.BigEndian.AppendUint64(raw, uint64(max(g.live, 0)))
+	return b.Set(segmentKey(g.number), raw, nil)
 }
 
 // punch gives back the space of removed blocks. Where the file system cannot make holes it keeps the space until the whole
@@ -239,7 +261,7 @@ func (s *segments) punchOne(at place) {
 	g := s.open[at.segment]
 	switch {
 	case g == nil:
-	case g.live <= 0 && g != s.active:
+	case g.live <= 0 && g.coming == 0 && g != s.active:
 		delete(s.open, g.number)
 		_ = g.file.Close() // nothing is written to it any more
 		_ = os.Remove(g.file.Name())

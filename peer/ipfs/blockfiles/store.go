@@ -7,8 +7,7 @@
 // is not written again while it is here. The space of a removed block is given back to the file system.
 //
 // Not promised: an order of changes to one key; content is addressed by its hash, so there is nothing to order. After a
-// failed sync nothing is known of what was written since the one before: the store then refuses all work until it is
-// opened again.
+// failed sync nothing is known of what was written since the one before: see ErrFailed.
 //
 // Start reading at store.go; commit.go has what Sync does, segment.go the files.
 package blockfiles
@@ -42,6 +41,10 @@ const (
 
 var errClosed = errors.New("the store of blocks is closed")
 
+// ErrFailed reports that a sync of blocks has failed. Nobody knows then what the disk holds, so the store refuses all writes
+// from then on: the process should end, and start again.
+var ErrFailed = errors.New("blocks can no longer be stored")
+
 // Store keeps blocks. Its methods may be called from any goroutine.
 type Store struct {
 	dir      string
@@ -63,6 +66,7 @@ type Store struct {
 
 var (
 	_ datastore.Batching            = (*Store)(nil)
+	_ datastore.GCDatastore         = (*Store)(nil)
 	_ datastore.PersistentDatastore = (*Store)(nil)
 )
 
@@ -173,19 +177,24 @@ func (s *Store) size(ctx context.Context, key datastore.Key) (size int, err erro
 
 // Get returns the block, or datastore.ErrNotFound.
 func (s *Store) Get(ctx context.Context, key datastore.Key) (value []byte, err error) {
-	err = s.use(func() error {
-		s.punching.RLock()
-		defer s.punching.RUnlock()
-		found, err := s.look(key, func(e entry) (err error) { value, err = s.read(e); return err })
-		switch {
-		case found || err != nil:
-			return err
-		case s.flatUsed:
+	err = s.use(func() (err error) {
+		value, err = s.get(key)
+		if s.flatUsed && errors.Is(err, datastore.ErrNotFound) {
 			value, err = s.flat.Get(ctx, key)
-			return err
 		}
-		return datastore.ErrNotFound
+		return err
 	})
+	return value, err
+}
+
+// get reads what the index has.
+func (s *Store) get(key datastore.Key) (value []byte, err error) {
+	s.punching.RLock()
+	defer s.punching.RUnlock()
+	found, err := s.look(key, func(e entry) (err error) { value, err = s.read(e); return err })
+	if !found && err == nil {
+		err = datastore.ErrNotFound
+	}
 	return value, err
 }
 
