@@ -1,14 +1,20 @@
 package ipfs
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	pinner "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
+	"github.com/ipfs/go-datastore"
+	dssync "github.com/ipfs/go-datastore/sync"
 
 	kuboconfig "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/peer/ipfs/blockfiles"
 )
 
 // Every part of kubo must see the pins that we keep, whatever the node announces.
@@ -124,5 +130,29 @@ func TestHoldOutlastsACollection(t *testing.T) {
 		return nil
 	}); err != nil {
 		t.Error(err)
+	}
+}
+
+// When blocks can no longer be stored, the next pin ends the process; other failures do not.
+func TestFailedBlocksAreReported(t *testing.T) {
+	_, node := newConnector(t)
+	table := newPinTable(dssync.MutexWrap(datastore.NewMapDatastore()))
+	var failure error
+	p := newLocalPinner(table, node.DAG, func(context.Context) error { return failure })
+	var lost error
+	report := func(err error) { lost = err }
+	p.lost.Store(&report)
+	c := addTree(t, node, "failing").root.Cid()
+	for _, c2 := range []struct {
+		failure error
+		lost    bool
+	}{{nil, false}, {context.Canceled, false}, {fmt.Errorf("sync: %w", blockfiles.ErrFailed), true}} {
+		failure, lost = c2.failure, nil
+		if err := p.PinWithMode(t.Context(), c, pinner.Recursive, ""); !errors.Is(err, failure) {
+			t.Errorf("pin with %v: %v", failure, err)
+		}
+		if (lost != nil) != c2.lost {
+			t.Errorf("after %v was told %v", failure, lost)
+		}
 	}
 }
