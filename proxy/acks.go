@@ -62,6 +62,13 @@ func (a *acks) wait(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// whenEnded has f called when the request ends.
+func (a *acks) whenEnded(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.atEnd = append(a.atEnd, f)
+}
+
 // end gives back what was kept for the request.
 func (a *acks) end() {
 	a.mu.Lock()

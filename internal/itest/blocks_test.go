@@ -37,7 +37,7 @@ func (p *Peer) expectNoBitswap(t *testing.T) {
 
 // repoSize returns how many bytes the peer's node stores.
 func (p *Peer) repoSize() (n int, err error) {
-	out, err := p.RPC("repo/stat", "size-only=true")
+	out, err := p.Own("repo/stat", "size-only=true")
 	if err != nil {
 		return 0, err
 	}
@@ -106,7 +106,7 @@ func TestHolderGoesInTheMiddle(t *testing.T) {
 				t.Fatalf("pin: %v", err)
 			}
 			c.Acked(cid)
-			if got, err := reader.RPC("cat", cid, "offline=true"); err != nil || got != string(content) {
+			if got, err := reader.Own("cat", cid, "offline=true"); err != nil || got != string(content) {
 				t.Errorf("what is pinned has %d bytes of %d, %v", len(got), size, err)
 			}
 		})

@@ -74,6 +74,15 @@ func (p *Peer) Own(command string, args ...string) (string, error) {
 }
 
 func (p *Peer) call(node, command string, args []string) (string, error) {
+	body, _, err := callCommand(p.http, p.API, node, command, args)
+	return body, err
+}
+
+// peerHeader chooses a peer in a request, and names in an answer the one that gave it.
+const peerHeader = "X-Underlay-Peer"
+
+// callCommand calls a command of the RPC API at a base URL, of one peer's node if that is named, and tells who answered.
+func callCommand(client *http.Client, base, node, command string, args []string) (body, answeredBy string, err error) {
 	query := make(url.Values)
 	for _, arg := range args {
 		key, value, ok := strings.Cut(arg, "=")
@@ -82,19 +91,19 @@ func (p *Peer) call(node, command string, args []string) (string, error) {
 		}
 		query.Add(key, value)
 	}
-	req, err := http.NewRequest(http.MethodPost, p.API+"/api/v0/"+command+"?"+query.Encode(), nil)
+	req, err := http.NewRequest(http.MethodPost, base+"/api/v0/"+command+"?"+query.Encode(), nil)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if node != "" {
-		req.Header.Set("X-Underlay-Peer", node)
+		req.Header.Set(peerHeader, node)
 	}
-	resp, err := p.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	answer, err := readAnswer(resp)
-	return string(answer), err
+	return string(answer), resp.Header.Get(peerHeader), err
 }
 
 // Fetch returns what the peer's gateway answers for a path.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,37 +15,14 @@ import (
 	"time"
 )
 
-// Headers by which a client chooses a peer, and learns who answered and who had no part in the answer.
-const (
-	peerHeader        = "X-Underlay-Peer"
-	unreachableHeader = "X-Underlay-Unreachable"
-)
+// unreachableHeader names, in an answer, the peers that had no part in it.
+const unreachableHeader = "X-Underlay-Unreachable"
 
 // command calls one of the RPC API at a base URL, and tells who answered. A peer is named in the request if it is not empty.
 func command(base, peer, command string, args ...string) (body, answeredBy string, err error) {
-	query := make(url.Values)
-	for _, arg := range args {
-		key, value, ok := strings.Cut(arg, "=")
-		if !ok {
-			key, value = "arg", arg
-		}
-		query.Add(key, value)
-	}
-	req, err := http.NewRequest(http.MethodPost, base+"/api/v0/"+command+"?"+query.Encode(), nil)
-	if err != nil {
-		return "", "", err
-	}
-	if peer != "" {
-		req.Header.Set(peerHeader, peer)
-	}
 	client := newClient()
 	defer client.CloseIdleConnections()
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", "", err
-	}
-	answer, err := readAnswer(resp)
-	return string(answer), resp.Header.Get(peerHeader), err
+	return callCommand(client, base, peer, command, args)
 }
 
 // nodeID is the identity of the IPFS node that answers.
