@@ -163,7 +163,11 @@ func TestNoLeaderLeavesNothing(t *testing.T) {
 			if !ok || status.Code != http.StatusServiceUnavailable || !strings.Contains(status.Body, "no leader") {
 				t.Errorf("%s: %v", name, err)
 			}
-			t.Logf("%s refused after %s", name, time.Since(began).Round(time.Millisecond))
+			took := time.Since(began)
+			if took > 30*time.Second { // a commit waits 20 s for a leader, and so does a read
+				t.Errorf("%s waits for two leaders", name)
+			}
+			t.Logf("%s refused after %s", name, took.Round(time.Millisecond))
 		})
 	}
 	d := dagShape{seed: 5, roots: 2, branches: 1, leaves: 2, size: 1000}
