@@ -28,17 +28,23 @@ type sending struct {
 	lines  chan string
 }
 
-// send starts an add of which the test writes file after file. The length of the body is not known, as with kubo's own
-// clients. header are pairs of names and values.
+// send starts an add of which the test writes file after file.
 func (r *rpcRig) send(query string, header ...string) *sending {
 	r.t.Helper()
+	return send(r.t, r.url+"/api/v0/add?"+query, header...)
+}
+
+// send starts an upload of which the test writes file after file. The length of the body is not known, as with the stock
+// clients. header are pairs of names and values.
+func send(t testing.TB, url string, header ...string) *sending {
+	t.Helper()
 	body, pipe := io.Pipe()
-	s := &sending{r.t, multipart.NewWriter(pipe), pipe, make(chan reply, 1), make(chan string, 100)}
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	r.t.Cleanup(cancel)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+"/api/v0/add?"+query, body)
+	s := &sending{t, multipart.NewWriter(pipe), pipe, make(chan reply, 1), make(chan string, 100)}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", s.form.FormDataContentType())
 	for i := 0; i < len(header); i += 2 {
