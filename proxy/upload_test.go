@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // sending is an upload under way: what has come back of its answer, and the form that the client still writes.
@@ -244,6 +245,7 @@ func TestLateFailureOfTheClusterIsAStatus(t *testing.T) {
 		{"no leader", fmt.Errorf("commit: %w", consensus.ErrNoLeader), nil, http.StatusServiceUnavailable, "no leader"},
 		{"full disk", fmt.Errorf("commit: %w", consensus.ErrDiskFull), nil, http.StatusInsufficientStorage, consensus.ErrDiskFull.Error()},
 		{"unknown outcome", fmt.Errorf("commit: %w", consensus.ErrUnknownOutcome), nil, http.StatusGatewayTimeout, consensus.ErrUnknownOutcome.Error()},
+		{"blocks that nobody has", fmt.Errorf("fetch: %w", ipfs.ErrNoProgress), nil, http.StatusGatewayTimeout, ipfs.ErrNoProgress.Error()},
 		{"too few holders", nil, withStatus(http.StatusGatewayTimeout, errors.New("1 of 2 hold it")), http.StatusGatewayTimeout, "1 of 2 hold it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
