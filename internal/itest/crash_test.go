@@ -46,7 +46,7 @@ func TestPeerDiesInAPin(t *testing.T) {
 			_, err = victim.RPC("pin/add", append(roots, "progress=true")...)
 		}
 		return roots, err
-	}}, dagShape{roots: 1, branches: scaled(2, 500), leaves: 200, size: 100}, scaled(2, 3))
+	}}, dagShape{roots: 1, branches: scaled(2, 500), leaves: 200, size: 100}, 2)
 }
 
 func nothing(*Peer, dagShape) error { return nil }
