@@ -62,6 +62,15 @@ func (a *acks) wait(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// atEnd has f called when the request of ctx ends.
+func atEnd(ctx context.Context, f func()) {
+	if a, ok := acksOf(ctx); ok {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.atEnd = append(a.atEnd, f)
+	}
+}
+
 // end gives back what was kept for the request.
 func (a *acks) end() {
 	a.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipfs/boxo/blockstore"
@@ -22,30 +23,63 @@ const collectPatience = time.Minute
 // collectHere is repo/gc on this peer's node. It removes what was unpinned anywhere before.
 func collectHere(k kubo, o RPCOptions, patience time.Duration) http.Handler {
 	return withAcks(k.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
-		err := o.Collect.DropUnwanted(r.Context())
-		if err == nil {
-			err = awaitUploads(r.Context(), o.Node.Blockstore, patience)
+		if err := o.Collect.DropUnwanted(r.Context()); err != nil {
+			return nil, noteFailure(r.Context(), err)
 		}
-		return o.Node, noteFailure(r.Context(), err)
+		lock, err := awaitUploads(r.Context(), o.Node.Blockstore, patience)
+		if err != nil {
+			return nil, noteFailure(r.Context(), err)
+		}
+		store := &lockedStore{GCBlockstore: o.Node.Blockstore, lock: lock}
+		atEnd(r.Context(), func() { store.giveBack(r.Context()) })
+		node := *o.Node
+		node.Blockstore = store
+		return &node, nil
 	}))
 }
 
-// awaitUploads waits until what runs now and holds the pin lock is done with it. A collection would wait for that without
-// end, and those of the other peers behind it.
-func awaitUploads(ctx context.Context, locker blockstore.GCLocker, patience time.Duration) error {
-	free := make(chan struct{})
+// awaitUploads waits for the lock of a collection, until what runs now and holds the pin lock is done with it. Kubo's own
+// command would wait for that without end, and the collections of the other peers behind it.
+func awaitUploads(ctx context.Context, locker blockstore.GCLocker, patience time.Duration) (blockstore.Unlocker, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, withStatus(http.StatusServiceUnavailable,
+		fmt.Errorf("an upload or a pin has been running for %s; try again when it is done", patience)))
+	defer cancel()
+	locks := make(chan blockstore.Unlocker)
 	go func() { // a lock that is waited for cannot be given up: it is let go as soon as it is there
-		defer close(free)
-		locker.GCLock(context.WithoutCancel(ctx)).Unlock(ctx)
+		lock := locker.GCLock(context.WithoutCancel(ctx))
+		select {
+		case locks <- lock:
+		case <-ctx.Done():
+			lock.Unlock(ctx)
+		}
 	}()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
 	select {
-	case <-free:
-		return nil
-	case <-timer.C:
-		return withStatus(http.StatusServiceUnavailable, fmt.Errorf("an upload or a pin has been running for %s; try again when it is done", patience))
+	case lock := <-locks:
+		return lock, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// lockedStore is a blockstore whose lock is held already for a collection. If the lock were let go for the collection to
+// take it, an upload that paused might go on in between.
+type lockedStore struct {
+	blockstore.GCBlockstore
+	lock  blockstore.Unlocker
+	taken atomic.Bool
+}
+
+// GCLock implements blockstore.GCLocker.
+func (s *lockedStore) GCLock(ctx context.Context) blockstore.Unlocker {
+	if s.taken.Swap(true) {
+		return s.GCBlockstore.GCLock(ctx)
+	}
+	return s.lock
+}
+
+// giveBack releases the lock if no collection has taken it.
+func (s *lockedStore) giveBack(ctx context.Context) {
+	if !s.taken.Swap(true) {
+		s.lock.Unlock(ctx)
 	}
 }
