@@ -39,18 +39,30 @@ func (c *Consensus) Barrier(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		if c.isClosing() {
-			return ErrClosed
-		}
-		return ctx.Err()
-	}
-	if r.err != nil {
-		return r.err
+	if err := c.awaitRound(ctx, r); err != nil {
+		return err
 	}
 	return c.machine.WaitApplied(ctx, r.index)
+}
+
+// awaitRound waits until r has ended, but no longer than CommitTimeout: r may
+// begin only when the round before it has waited that long for a leader.
+func (c *Consensus) awaitRound(ctx context.Context, r *round) error {
+	outer := ctx
+	ctx, cancel := context.WithTimeout(ctx, c.opts.CommitTimeout)
+	defer cancel()
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+	}
+	switch {
+	case c.isClosing():
+		return ErrClosed
+	case outer.Err() != nil:
+		return outer.Err()
+	}
+	return c.noLeader(ctx.Err())
 }
 
 func (c *Consensus) joinRound() (*round, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/peer/reconcile"
 )
 
 const (
@@ -20,8 +21,9 @@ const (
 	doubtRound = time.Second
 )
 
-// doubts are pins that failed with an unknown outcome. Their blocks may be on this peer only, and are kept until it shows
-// what became of them: if such a pin is committed later, the pinset would want what a collection has taken.
+// doubts are pins whose blocks may be on this peer only: those that failed with an unknown outcome, and those that other
+// peers were to hold and did not in time. The blocks are kept until it shows what became of the pin: otherwise the pinset
+// would want what a collection has taken.
 type doubts struct {
 	mu   sync.Mutex
 	open []doubt // in the order of since
@@ -36,9 +38,7 @@ type doubt struct {
 // takeBack has the local pin of a failed commit looked at again. The caller holds the node's pin lock.
 func (p *Peer) takeBack(pin api.Pin, err error) {
 	if errors.Is(err, consensus.ErrUnknownOutcome) {
-		p.doubts.mu.Lock()
-		p.doubts.open = append(p.doubts.open, doubt{pin, time.Now(), p.pins.Hold(pin)})
-		p.doubts.mu.Unlock()
+		p.doubts.add(doubt{pin, time.Now(), p.pins.Hold(pin)})
 	}
 	p.reconciler.Hint(pin.Cid.Cid)
 }
@@ -53,33 +53,54 @@ func (p *Peer) settleDoubts(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		due := p.doubts.due(time.Now().Add(-doubtLasts))
-		if len(due) == 0 {
-			continue
-		}
-		pins, err := p.consensus.Pins(ctx) // fails without a leader: nobody can know yet
-		for _, d := range due {
-			if err != nil || !p.settled(ctx, pins, d) {
-				p.doubts.again(d)
-			}
+		p.lookAtDoubts(ctx, time.Now().Add(-doubtLasts))
+	}
+}
+
+// lookAtDoubts settles the doubts from before a time if it can.
+func (p *Peer) lookAtDoubts(ctx context.Context, before time.Time) {
+	due := p.doubts.due(before)
+	if len(due) == 0 {
+		return
+	}
+	pins, err := p.consensus.Pins(ctx) // fails without a leader: nobody can know yet
+	for _, d := range due {
+		if err != nil || !p.settled(ctx, pins, d) {
+			d.since = time.Now() // to be looked at as if it were new
+			p.doubts.add(d)
 		}
 	}
 }
 
-// settled releases the doubt unless the pinset wants the pin and the local pin is still to come.
+// settled releases the doubt unless the pinset wants the pin and whoever is to hold it still has to.
 func (p *Peer) settled(ctx context.Context, pins consensus.Pins, d doubt) bool {
 	found, err := pins.Get(ctx, d.pin.Cid)
 	switch {
 	case errors.Is(err, state.ErrNotFound):
 	case err != nil:
 		return false
-	case !found.IsRemotePin(p.ID()):
+	case found.IsRemotePin(p.ID()):
+		if !p.heldByOthers(ctx, found) {
+			return false
+		}
+	default:
 		if held, err := p.pins.Has(ctx, found); err != nil || !held {
 			return false
 		}
 	}
 	d.release()
 	return true
+}
+
+// heldByOthers asks the peers that the pin is allocated to.
+func (p *Peer) heldByOthers(ctx context.Context, pin api.Pin) bool {
+	for _, id := range pin.Allocations {
+		reply, err := p.askHolder(ctx, id, reconcile.AwaitRequest{Cid: pin.Cid, Timeout: doubtRound})
+		if err == nil && reply.Held {
+			return true
+		}
+	}
+	return false
 }
 
 // due takes out the doubts from before a time.
@@ -95,10 +116,8 @@ func (d *doubts) due(before time.Time) []doubt {
 	return due
 }
 
-// again puts a doubt back, to be looked at as if it were new.
-func (d *doubts) again(old doubt) {
+func (d *doubts) add(more doubt) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	old.since = time.Now()
-	d.open = append(d.open, old)
+	d.open = append(d.open, more)
 }

@@ -36,16 +36,22 @@ type receipt struct {
 	index uint64 // of a log entry not before the one that made the pin
 }
 
-// awaitHolders makes the function that waits for a pin's holders. Until it has been called, blocks of a pin that this
-// peer is not to hold stay here: they may be nowhere else. The caller holds the node's pin lock, but not in the wait.
+// awaitHolders makes the function that waits for a pin's holders. Blocks of a pin that this peer is not to hold stay here
+// meanwhile, and beyond that if the wait fails: they may be nowhere else. The caller holds the node's pin lock, but not in
+// the wait.
 func (p *Peer) awaitHolders(pin api.Pin, index uint64) func(context.Context) error {
-	release := func() {}
-	if pin.IsRemotePin(p.ID()) {
-		release = p.pins.Hold(pin)
+	if !pin.IsRemotePin(p.ID()) {
+		return func(ctx context.Context) error { return p.await(ctx, receipt{pin, index}) }
 	}
+	release := p.pins.Hold(pin)
 	return func(ctx context.Context) error {
-		defer release()
-		return p.await(ctx, receipt{pin, index})
+		err := p.await(ctx, receipt{pin, index})
+		if err != nil {
+			p.doubts.add(doubt{pin, time.Now(), release})
+			return err
+		}
+		release()
+		return nil
 	}
 }
 

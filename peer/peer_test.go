@@ -221,8 +221,9 @@ func TestPinOfUnknownOutcomeKeepsItsBlocks(t *testing.T) {
 	t.Error("no outcome was unknown")
 }
 
-// The blocks of a pin that other peers are to hold stay here while it is waited for: they may be nowhere else.
-func TestBlocksForOthersStayUntilTheAcknowledgement(t *testing.T) {
+// The blocks of a pin that other peers are to hold stay here until one of them has them, or nobody wants them: they may be
+// nowhere else.
+func TestBlocksForOthersStayUntilTheyHaveThem(t *testing.T) {
 	o := testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0")
 	o.AckTimeout = 100 * time.Millisecond
 	r := startPeer(t, o)
@@ -230,18 +231,31 @@ func TestBlocksForOthersStayUntilTheAcknowledgement(t *testing.T) {
 	root, leaf := r.addTree("for others")
 	pin := api.PinWithOpts(api.NewCid(root.Cid()), api.PinOptions{ReplicationFactorMin: 1, ReplicationFactorMax: 1})
 	pin.Allocations = append(pin.Allocations, testID(t))
-	await := r.awaitHolders(pin, 0)
-	for _, kept := range []bool{true, false} {
+	if _, err := r.commit(t.Context(), consensus.PinOp(pin)); err != nil {
+		t.Fatal(err)
+	}
+	stays := func(want bool) {
+		t.Helper()
 		if _, err := r.connector.RepoGC(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if has, err := r.Node().Blockstore.Has(t.Context(), leaf.Cid()); err != nil || has != kept {
-			t.Errorf("the leaf is here: %t, %v; want %t", has, err, kept)
-		}
-		if err := await(t.Context()); !errors.Is(err, ErrTooFewHolders) {
-			t.Errorf("await: %v", err)
+		if has, err := r.Node().Blockstore.Has(t.Context(), leaf.Cid()); err != nil || has != want {
+			t.Errorf("the leaf is here: %t, %v; want %t", has, err, want)
 		}
 	}
+	await := r.awaitHolders(pin, 0)
+	stays(true)
+	if err := await(t.Context()); !errors.Is(err, ErrTooFewHolders) {
+		t.Errorf("await: %v", err)
+	}
+	stays(true)
+	r.lookAtDoubts(t.Context(), time.Now())
+	stays(true)
+	if err := r.Unpin(t.Context(), root.Cid()); err != nil {
+		t.Fatal(err)
+	}
+	r.lookAtDoubts(t.Context(), time.Now())
+	stays(false)
 }
 
 func TestAwaitHolders(t *testing.T) {

@@ -62,11 +62,13 @@ func (a *acks) wait(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// whenEnded has f called when the request ends.
-func (a *acks) whenEnded(f func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.atEnd = append(a.atEnd, f)
+// atEnd has f called when the request of ctx ends.
+func atEnd(ctx context.Context, f func()) {
+	if a, ok := acksOf(ctx); ok {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.atEnd = append(a.atEnd, f)
+	}
 }
 
 // end gives back what was kept for the request.

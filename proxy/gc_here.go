@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipfs/boxo/blockstore"
@@ -23,66 +23,63 @@ const collectPatience = time.Minute
 // collectHere is repo/gc on this peer's node. It removes what was unpinned anywhere before.
 func collectHere(k kubo, o RPCOptions, patience time.Duration) http.Handler {
 	return withAcks(k.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
-		node, err := lockedNode(r.Context(), o, patience)
-		return node, noteFailure(r.Context(), err)
+		if err := o.Collect.DropUnwanted(r.Context()); err != nil {
+			return nil, noteFailure(r.Context(), err)
+		}
+		lock, err := awaitUploads(r.Context(), o.Node.Blockstore, patience)
+		if err != nil {
+			return nil, noteFailure(r.Context(), err)
+		}
+		store := &lockedStore{GCBlockstore: o.Node.Blockstore, lock: lock}
+		atEnd(r.Context(), func() { store.giveBack(r.Context()) })
+		node := *o.Node
+		node.Blockstore = store
+		return &node, nil
 	}))
 }
 
-// lockedNode is this peer's node, ready for a collection, whose lock it holds until the request of ctx ends. A collection
-// that takes the lock itself would wait without end for what runs, and those of the other peers behind it.
-func lockedNode(ctx context.Context, o RPCOptions, patience time.Duration) (*core.IpfsNode, error) {
-	if err := o.Collect.DropUnwanted(ctx); err != nil {
-		return nil, err
-	}
-	lock, err := lockOut(ctx, o.Node.Blockstore, patience)
-	if err != nil {
-		return nil, err
-	}
-	held := heldLock{sync.OnceFunc(func() { lock.Unlock(ctx) })}
-	if a, ok := acksOf(ctx); ok {
-		a.whenEnded(held.release)
-	}
-	node := *o.Node
-	node.Blockstore = lockedStore{o.Node.Blockstore, held}
-	return &node, nil
-}
-
-// lockOut takes the lock of collections once what runs now and holds the pin lock is done with it.
-func lockOut(ctx context.Context, locker blockstore.GCLocker, patience time.Duration) (blockstore.Unlocker, error) {
-	taken, givenUp := make(chan blockstore.Unlocker), make(chan struct{})
+// awaitUploads waits for the lock of a collection, until what runs now and holds the pin lock is done with it. Kubo's own
+// command would wait for that without end, and the collections of the other peers behind it.
+func awaitUploads(ctx context.Context, locker blockstore.GCLocker, patience time.Duration) (blockstore.Unlocker, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, withStatus(http.StatusServiceUnavailable,
+		fmt.Errorf("an upload or a pin has been running for %s; try again when it is done", patience)))
+	defer cancel()
+	locks := make(chan blockstore.Unlocker)
 	go func() { // a lock that is waited for cannot be given up: it is let go as soon as it is there
 		lock := locker.GCLock(context.WithoutCancel(ctx))
 		select {
-		case taken <- lock:
-		case <-givenUp:
+		case locks <- lock:
+		case <-ctx.Done():
 			lock.Unlock(ctx)
 		}
 	}()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
 	select {
-	case lock := <-taken:
+	case lock := <-locks:
 		return lock, nil
-	case <-timer.C:
-		close(givenUp)
-		return nil, withStatus(http.StatusServiceUnavailable, fmt.Errorf("an upload or a pin has been running for %s; try again when it is done", patience))
 	case <-ctx.Done():
-		close(givenUp)
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 }
 
-// lockedStore is a node's blockstore for a collection that need not take the lock any more.
+// lockedStore is a blockstore whose lock is held already for a collection. If the lock were let go for the collection to
+// take it, an upload that paused might go on in between.
 type lockedStore struct {
 	blockstore.GCBlockstore
-	held heldLock
+	lock  blockstore.Unlocker
+	taken atomic.Bool
 }
 
 // GCLock implements blockstore.GCLocker.
-func (s lockedStore) GCLock(context.Context) blockstore.Unlocker { return s.held }
+func (s *lockedStore) GCLock(ctx context.Context) blockstore.Unlocker {
+	if s.taken.Swap(true) {
+		return s.GCBlockstore.GCLock(ctx)
+	}
+	return s.lock
+}
 
-// heldLock may be released more than once.
-type heldLock struct{ release func() }
-
-// Unlock implements blockstore.Unlocker.
-func (l heldLock) Unlock(context.Context) { l.release() }
+// giveBack releases the lock if no collection has taken it.
+func (s *lockedStore) giveBack(ctx context.Context) {
+	if !s.taken.Swap(true) {
+		s.lock.Unlock(ctx)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 	rpc "github.com/libp2p/go-libp2p-gorpc"
@@ -28,20 +29,25 @@ type RESTOptions struct {
 	Ready func() error
 	// Consensus describes this peer's part in the consensus, for /health/consensus. Nil: that answers 404.
 	Consensus func() consensus.Status
-	Logger    *slog.Logger // nil discards
+	// UploadStall is how long an upload may stand still. 0: as long as one of the RPC API.
+	UploadStall time.Duration
+	Logger      *slog.Logger // nil discards
 }
 
 // NewREST returns the cluster REST API as IPFS Cluster defines it, so that its command line tool and client libraries
 // work unchanged. It differs where the original blames the server for a client's fault (we answer 4xx), pins by
 // mistake after it reported a bad option, reports health while cut off, and executes writes that a browser sends
 // for another site (we answer 403). The handler starts no work that outlives a request, and has no limits on
-// sizes or times: those belong to the server around it.
+// sizes or times: those belong to the server around it. Only an upload must not stand still.
 func NewREST(o RESTOptions) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
+	}
+	if o.UploadStall == 0 {
+		o.UploadStall = uploadStall
 	}
 	a := &rest{RESTOptions: o}
 	router := mux.NewRouter()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -22,6 +21,9 @@ import (
 
 // add stores uploaded files on the allocated peers and pins them.
 func (a *rest) add(w http.ResponseWriter, r *http.Request) {
+	if r.Body != http.NoBody {
+		r.Body = &upload{ReadCloser: r.Body, conn: http.NewResponseController(w), stall: a.UploadStall}
+	}
 	reader, err := r.MultipartReader()
 	if err != nil {
 		a.fail(w, r, withStatus(http.StatusBadRequest, err))
@@ -38,32 +40,32 @@ func (a *rest) add(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	roots := restRoots{wanted: !params.Wrap && !params.NoPin && !params.Shard && params.Format != "car"}
-	if params.StreamChannels {
+	addTo := func(w http.ResponseWriter) error {
 		root, err := adderutils.AddMultipartHTTPHandler(r.Context(), client, params, reader, w, roots.note)
-		if err == nil { // an error is in the trailer already
-			if err = a.pinRoots(r.Context(), roots.without(root), params.PinOptions); err != nil {
-				w.Header().Set(restStreamError, err.Error())
-			}
+		if err == nil {
+			err = a.pinRoots(r.Context(), roots.without(root), params.PinOptions)
 		}
-		if err != nil {
+		return err
+	}
+	if params.StreamChannels && streams(r) {
+		if err := addTo(w); err != nil {
+			w.Header().Set(restStreamError, err.Error())
 			a.Logger.Warn("REST add failed", "error", err)
 		}
 		return
 	}
-	// This form answers at the end only, so that a fault may still choose the status.
+	// Nothing goes out before the end: a proxy might forward no more of the upload, and a fault may still choose the status.
 	held := restHeld{header: http.Header{}}
-	root, err := adderutils.AddMultipartHTTPHandler(r.Context(), client, params, reader, &held, roots.note)
-	if err == nil {
-		err = a.pinRoots(r.Context(), roots.without(root), params.PinOptions)
-	}
-	if err != nil {
+	defer held.body.Close()
+	if err := addTo(&held); err != nil {
 		w.Header().Set("Connection", "close") // what is left of the upload is not worth reading
 		a.fail(w, r, err)
 		return
 	}
+	drain(r.Body)
 	maps.Copy(w.Header(), held.header)
 	w.WriteHeader(http.StatusOK)
-	io.Copy(w, &held.body) //nolint:errcheck // the client has gone; nobody is left to tell
+	_, _ = held.body.WriteTo(w) // the client is gone if this fails
 }
 
 func (a *rest) rpcClient() *rpc.Client {
@@ -153,7 +155,7 @@ func (l *restRoots) without(pinned api.Cid) []api.Cid {
 // restHeld keeps a response back. Its status is not kept: whoever sends the response decides it.
 type restHeld struct {
 	header http.Header
-	body   bytes.Buffer
+	body   backlog
 }
 
 func (h *restHeld) Header() http.Header         { return h.header }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // sending is an upload under way: what has come back of its answer, and the form that the client still writes.
@@ -28,17 +29,23 @@ type sending struct {
 	lines  chan string
 }
 
-// send starts an add of which the test writes file after file. The length of the body is not known, as with kubo's own
-// clients. header are pairs of names and values.
+// send starts an add of which the test writes file after file.
 func (r *rpcRig) send(query string, header ...string) *sending {
 	r.t.Helper()
+	return send(r.t, r.url+"/api/v0/add?"+query, header...)
+}
+
+// send starts an upload of which the test writes file after file. The length of the body is not known, as with the stock
+// clients. header are pairs of names and values.
+func send(t testing.TB, url string, header ...string) *sending {
+	t.Helper()
 	body, pipe := io.Pipe()
-	s := &sending{r.t, multipart.NewWriter(pipe), pipe, make(chan reply, 1), make(chan string, 100)}
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	r.t.Cleanup(cancel)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+"/api/v0/add?"+query, body)
+	s := &sending{t, multipart.NewWriter(pipe), pipe, make(chan reply, 1), make(chan string, 100)}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", s.form.FormDataContentType())
 	for i := 0; i < len(header); i += 2 {
@@ -238,6 +245,7 @@ func TestLateFailureOfTheClusterIsAStatus(t *testing.T) {
 		{"no leader", fmt.Errorf("commit: %w", consensus.ErrNoLeader), nil, http.StatusServiceUnavailable, "no leader"},
 		{"full disk", fmt.Errorf("commit: %w", consensus.ErrDiskFull), nil, http.StatusInsufficientStorage, consensus.ErrDiskFull.Error()},
 		{"unknown outcome", fmt.Errorf("commit: %w", consensus.ErrUnknownOutcome), nil, http.StatusGatewayTimeout, consensus.ErrUnknownOutcome.Error()},
+		{"blocks that nobody has", fmt.Errorf("fetch: %w", ipfs.ErrNoProgress), nil, http.StatusGatewayTimeout, ipfs.ErrNoProgress.Error()},
 		{"too few holders", nil, withStatus(http.StatusGatewayTimeout, errors.New("1 of 2 hold it")), http.StatusGatewayTimeout, "1 of 2 hold it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -310,15 +318,18 @@ func TestCollectionInTheMiddleOfAnAdd(t *testing.T) {
 	r.store(loose)
 	s := r.send("wrap-with-directory=true&pin-name=all")
 	s.file("one", strings.Repeat("1", 600_000)) // several blocks
-	s.file("two", strings.Repeat("2", 600_000))
+	s.file("two", strings.Repeat("2", 16<<20))  // more than sockets hold: when it is sent, the add is in the middle of it
 	if line := s.line(); !strings.Contains(line, `"Name":"one"`) {
 		t.Fatalf("the first line is %s", line)
 	}
 	collected := make(chan reply, 1)
-	go func() { collected <- r.post("repo/gc", nil) }()
+	go func() {
+		defer close(collected) // also if there is no answer
+		collected <- r.post("repo/gc", nil)
+	}()
 	eventually(t, "a collection waits", func() bool { return r.node.Blockstore.GCRequested(t.Context()) })
 	s.file("three", "3")
-	if got := <-collected; got.StatusCode != http.StatusOK || got.Trailer.Get(streamError) != "" || r.has(loose) {
+	if got, ok := <-collected; !ok || got.StatusCode != http.StatusOK || got.Trailer.Get(streamError) != "" || r.has(loose) {
 		t.Fatalf("collected %d, %s, %v", got.StatusCode, got.body, got.Trailer)
 	}
 	if got := r.pinset.all(); len(got) != 0 {

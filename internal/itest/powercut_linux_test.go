@@ -23,8 +23,8 @@ const (
 	ext4NoLogFlush = 0x2
 )
 
-// diskSize is the size of a peer's disk. The file behind it is sparse.
-const diskSize = 2 << 30
+// diskSize is the size of a peer's disk, several times what the load writes. The file behind it is sparse.
+const diskSize = 8 << 30
 
 // disk is an ext4 file system of its own whose power can be cut: what was not synced is gone then, as after a real
 // cut. It keeps what reached the file behind it, so it says nothing about disks that lie about their own caches.

@@ -71,6 +71,11 @@ func dagCases() []testCase {
 			rpc("dag/put", "allow-big-block=false").with(content(`"` + strings.Repeat("x", 3<<20) + `"`)).named("too big"),
 			rpc("dag/put", "allow-big-block=true").with(content(`"` + strings.Repeat("x", 3<<20) + `"`)).named("big"),
 		}},
+		{"dag put above what nobody has", []step{
+			rpc("dag/put", "pin=true", "timeout=1s").with(content(`{"dag":"above","below":{"/":"` + absentCID + `"}}`)),
+			rpc("dag/put").with(content(`{"dag":"above","below":{"/":"`+absentCID+`"}}`)).capture("c", `"/":"(\w+)"`).named("no pin"),
+			rpc("pin/rm", "arg=$c"),
+		}},
 		{"dag stat", []step{
 			chain("dag stat"),
 			rpc("dag/stat", "arg=$d"), rpc("dag/stat", "arg=$d", "progress=false").named("no progress"),

@@ -16,6 +16,7 @@ func forGood() []difference {
 		stop  = "a peer is stopped by its service, not through its API"
 		own   = "each peer has its own network, settings and store"
 		swap  = "the nodes of members exchange blocks by a protocol of their own"
+		whole = "a pin is acknowledged when the cluster has all that is below it, which kubo does not look at here"
 		known = "the nodes of a cluster know each other, so that there is somebody to ask"
 	)
 	return []difference{
@@ -51,6 +52,8 @@ func forGood() []difference {
 		{test: "config", step: "read again", field: "body.Value", on: inCluster(), why: own},
 		{test: "pin remote", step: "*", field: "*", on: inCluster(), why: "remote services are settings of one peer"},
 		{test: "pin update", step: "to what nobody has", field: "body.Message", on: everywhere(), ours: "^\"context deadline exceeded\"$", why: "kubo walks both DAGs side by side and names the block"},
+		{test: "dag put above what nobody has", step: "dag/put", field: "*", on: everywhere(), why: whole},
+		{test: "dag put above what nobody has", step: "pin/rm", field: "*", on: everywhere(), why: whole},
 		{test: "safety sizes", step: "beyond a MiB", field: "*", on: []string{throughLB}, why: "nginx refuses it by a limit of its own"},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"net/http"
 	"sync"
 	"time"
 
@@ -22,7 +23,12 @@ import (
 )
 
 // ErrNoProgress reports a fetch in which no block arrived for a while.
-var ErrNoProgress = errors.New("no peer sends the missing blocks")
+var ErrNoProgress error = noProgress{errors.New("no peer sends the missing blocks")}
+
+type noProgress struct{ error }
+
+// HTTPStatus tells the APIs how to answer.
+func (noProgress) HTTPStatus() int { return http.StatusGatewayTimeout }
 
 // stallTimeout is how long a fetch may go without a new block. It may hold the node's pin lock, behind which a garbage
 // collection waits, so it must end.
