@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -34,18 +35,19 @@ func (tooFewHolders) HTTPStatus() int { return http.StatusGatewayTimeout }
 type receipt struct {
 	pin   api.Pin
 	index uint64 // of a log entry not before the one that made the pin
+	here  bool   // this peer is one of the holders
 }
 
-// awaitHolders makes the function that waits for a pin's holders. Blocks of a pin that this peer is not to hold stay here
-// meanwhile, and beyond that if the wait fails: they may be nowhere else. The caller holds the node's pin lock, but not in
-// the wait.
+// awaitHolders makes the function that waits for the holders of a pin that was made here before it was committed. Blocks of
+// a pin that this peer is not to hold stay here meanwhile, and beyond that if the wait fails: they may be nowhere else. The
+// caller holds the node's pin lock, but not in the wait.
 func (p *Peer) awaitHolders(pin api.Pin, index uint64) func(context.Context) error {
 	if !pin.IsRemotePin(p.ID()) {
-		return func(ctx context.Context) error { return p.await(ctx, receipt{pin, index}) }
+		return func(ctx context.Context) error { return p.await(ctx, receipt{pin, index, true}) }
 	}
 	release := p.pins.Hold(pin)
 	return func(ctx context.Context) error {
-		err := p.await(ctx, receipt{pin, index})
+		err := p.await(ctx, receipt{pin, index, false})
 		if err != nil {
 			p.doubts.add(doubt{pin, time.Now(), release})
 			return err
@@ -63,13 +65,16 @@ func (p *Peer) await(ctx context.Context, r receipt) error {
 	if err != nil {
 		return err
 	}
-	need := min(p.opts.AckReplicas, len(candidates))
+	need, held := min(p.opts.AckReplicas, len(candidates)), 0
+	if r.here {
+		candidates, held = others(candidates, p.ID()), 1
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	outcomes := make(chan holderOutcome, len(candidates))
 	for _, id := range candidates {
 		go func() { outcomes <- p.awaitHolder(ctx, id, r) }()
 	}
-	held, heard := 0, 0
+	heard := 0
 	var failure error
 	for heard < len(candidates) && held < need {
 		outcome := <-outcomes
@@ -99,6 +104,11 @@ func (p *Peer) holders(ctx context.Context, r receipt) ([]peer.ID, error) {
 		return r.pin.Allocations, nil
 	}
 	return p.consensus.Peers(ctx)
+}
+
+// others are the peers without self.
+func others(peers []peer.ID, self peer.ID) []peer.ID {
+	return slices.DeleteFunc(slices.Clone(peers), func(id peer.ID) bool { return id == self })
 }
 
 type holderOutcome struct {

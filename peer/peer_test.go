@@ -278,8 +278,12 @@ func TestAwaitHolders(t *testing.T) {
 		t.Errorf("a cancelled wait: %v", err)
 	}
 	pin.Allocations = append(pin.Allocations, r.ID())
-	if err := r.awaitHolders(pin, 0)(t.Context()); err != nil {
+	if err := r.await(t.Context(), receipt{pin: pin}); err != nil {
 		t.Errorf("a pin that nobody wants any more: %v", err)
+	}
+	r.opts.AckReplicas = 2
+	if err := r.awaitHolders(pin, 0)(t.Context()); !errors.Is(err, ErrTooFewHolders) || !strings.Contains(err.Error(), "1 of 2") {
+		t.Errorf("a pin that only this peer holds: %v", err)
 	}
 }
 

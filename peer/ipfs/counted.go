@@ -8,16 +8,17 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
-// countedDAG counts the nodes that are read in a session of its own. A context has room for one tracker only, and that
-// of a command belongs to its client.
+// countedDAG counts the nodes that are read in its session. A context has room for one tracker only, and that of a command
+// belongs to its client.
 type countedDAG struct {
 	ipld.DAGService
+	session  ipld.NodeGetter
 	progress *merkledag.ProgressTracker
 }
 
 // Session implements merkledag.SessionMaker.
-func (d countedDAG) Session(ctx context.Context) ipld.NodeGetter {
-	return countedGetter{merkledag.NewSession(ctx, d.DAGService), d.progress}
+func (d countedDAG) Session(context.Context) ipld.NodeGetter {
+	return countedGetter{d.session, d.progress}
 }
 
 type countedGetter struct {

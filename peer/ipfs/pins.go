@@ -147,12 +147,7 @@ func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.Progr
 		defer close(watched)
 		watchProgress(ctx, cancel, progress, watch)
 	}()
-	var err error
-	if pin.MaxDepth == 0 {
-		_, err = p.node.DAG.Get(ctx, pin.Cid.Cid)
-	} else {
-		err = merkledag.FetchGraph(ctx, pin.Cid.Cid, countedDAG{p.node.DAG, progress})
-	}
+	err := p.fetch(ctx, pin, progress)
 	if err != nil && context.Cause(ctx) != nil {
 		err = context.Cause(ctx)
 	}
@@ -162,6 +157,19 @@ func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.Progr
 		return fmt.Errorf("fetch %s: %w", pin.Cid, err)
 	}
 	return nil
+}
+
+func (p *Pins) fetch(ctx context.Context, pin api.Pin, progress *merkledag.ProgressTracker) error {
+	session := merkledag.NewSession(ctx, p.node.DAG)
+	root, err := session.Get(ctx, pin.Cid.Cid)
+	if pin.MaxDepth == 0 || err != nil {
+		return err
+	}
+	var how []merkledag.WalkOption
+	if len(root.Links()) == 0 {
+		how = append(how, merkledag.Concurrency(1)) // spares starting many workers for one block
+	}
+	return merkledag.FetchGraph(ctx, pin.Cid.Cid, countedDAG{p.node.DAG, session, progress}, how...)
 }
 
 func watchProgress(ctx context.Context, cancel context.CancelCauseFunc, progress *merkledag.ProgressTracker, watch func(time.Duration) error) {

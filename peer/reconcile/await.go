@@ -38,12 +38,11 @@ func (r *Reconciler) Await(ctx context.Context, req AwaitRequest) (AwaitReply, e
 	changed, stop := r.watch(c)
 	defer stop()
 	for {
-		pin, wanted, err := r.wanted(ctx, c)
-		if err != nil || !wanted {
-			return AwaitReply{Gone: !wanted}, err
-		}
-		if held, err := r.pins.Has(ctx, pin); err != nil || held {
-			return AwaitReply{Held: held}, err
+		if !r.busy(c) { // else there is something to see when the attempt has ended
+			reply, err := r.look(ctx, c)
+			if err != nil || reply.Held || reply.Gone {
+				return reply, err
+			}
 		}
 		r.queue.promote(c)
 		select {
@@ -55,6 +54,22 @@ func (r *Reconciler) Await(ctx context.Context, req AwaitRequest) (AwaitReply, e
 			return r.progress(c), nil
 		}
 	}
+}
+
+// look tells whether the pinset wants c here, and whether this node holds it.
+func (r *Reconciler) look(ctx context.Context, c cid.Cid) (AwaitReply, error) {
+	pin, wanted, err := r.wanted(ctx, c)
+	if err != nil || !wanted {
+		return AwaitReply{Gone: !wanted}, err
+	}
+	held, err := r.pins.Has(ctx, pin)
+	return AwaitReply{Held: held}, err
+}
+
+// busy tells whether an attempt at c is under way or waits for a worker.
+func (r *Reconciler) busy(c cid.Cid) bool {
+	op, ok := r.operation(c)
+	return ok && op.err == nil
 }
 
 // progress tells how far the work on c is.
