@@ -17,8 +17,8 @@ type Collector interface {
 	DropUnwanted(ctx context.Context) error
 }
 
-// collectPatience is how long a collection waits for uploads and pins that run.
-const collectPatience = time.Minute
+// collectPatience is how long a collection waits for uploads and pins that run: longer than an upload may stand still.
+const collectPatience = uploadStall + 10*time.Second
 
 // collectHere is repo/gc on this peer's node. It removes what was unpinned anywhere before.
 func collectHere(k kubo, o RPCOptions, patience time.Duration) http.Handler {
