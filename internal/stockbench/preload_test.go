@@ -67,6 +67,33 @@ func pinOffline(b *testing.B, repo string, cids []string) {
 	}
 }
 
+// copyPins gives a stopped kubo the pins of another, whose datastore has nothing else yet.
+func copyPins(b *testing.B, from, to string) {
+	b.Helper()
+	const store = "ipfs/datastore"
+	if err := os.RemoveAll(filepath.Join(to, store)); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(to, store), os.DirFS(filepath.Join(from, store))); err != nil {
+		b.Fatal(fmt.Errorf("copy pins: %w", err))
+	}
+}
+
+// memoryDir is a temporary directory in memory, where there is such a file system.
+func memoryDir(b *testing.B) string {
+	b.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "stockbench-")
+	if err != nil {
+		return b.TempDir()
+	}
+	b.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			b.Error(err)
+		}
+	})
+	return dir
+}
+
 // writeState writes the CIDs as the stock cluster exports its pinset, and returns the file's name.
 func writeState(b *testing.B, cids []string) string {
 	b.Helper()

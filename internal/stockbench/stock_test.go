@@ -43,6 +43,9 @@ func startStock(b *testing.B, existing []string) *side {
 	s := &stock{b: b, kubo: build(b, kuboPackage), service: build(b, servicePackage), sharedSecret: fmt.Sprintf("%x", random(32))}
 	dir := b.TempDir()
 	ports := freePorts(b, 7*len(s.hosts))
+	filled := &stockHost{dir: memoryDir(b)} // never started: each of its pins would cost the disk several syncs
+	s.initKubo(filled)
+	pinOffline(b, filepath.Join(filled.dir, "ipfs"), existing)
 	for i := range s.hosts {
 		p := ports[7*i:]
 		s.hosts[i] = &stockHost{
@@ -50,7 +53,7 @@ func startStock(b *testing.B, existing []string) *side {
 			clusterREST: p[3], clusterProxy: p[4], swarm: p[5], clusterPinService: p[6],
 		}
 		s.initKubo(s.hosts[i])
-		pinOffline(b, filepath.Join(s.hosts[i].dir, "ipfs"), existing)
+		copyPins(b, filled.dir, s.hosts[i].dir)
 	}
 	s.initCluster(existing)
 
