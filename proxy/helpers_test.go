@@ -192,38 +192,27 @@ func newNode(t testing.TB) (node *core.IpfsNode, dir string) {
 
 // serving is a server at work.
 type serving struct {
-	url    string
-	addr   string
-	cancel context.CancelFunc
-	done   chan error
+	url  string
+	addr string
 }
 
 func serve(t testing.TB, l net.Listener, handler http.Handler, grace time.Duration) *serving {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &serving{url: "http://" + l.Addr().String(), addr: l.Addr().String(), cancel: cancel, done: make(chan error, 1)}
+	s := &serving{url: "http://" + l.Addr().String(), addr: l.Addr().String()}
 	server := NewServer(l, handler, grace, slog.New(slog.DiscardHandler))
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		s.done <- server.Serve(ctx)
+		if err := server.Serve(ctx); err != nil {
+			t.Errorf("serve: %v", err)
+		}
 	}()
 	t.Cleanup(func() {
 		cancel()
 		<-stopped
 	})
 	return s
-}
-
-func (s *serving) ended(t testing.TB) error {
-	t.Helper()
-	select {
-	case err := <-s.done:
-		return err
-	case <-time.After(patience):
-		t.Fatal("Serve does not return")
-		return nil
-	}
 }
 
 func listenLoopback(t testing.TB) net.Listener {

@@ -1,0 +1,175 @@
+package httpserver
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/underlay/underlay/internal/testkit"
+)
+
+// patience is how long a test waits for what should happen at once.
+const patience = 20 * time.Second
+
+func newServer(l net.Listener, handler http.Handler, grace time.Duration) *Server {
+	return New(l, Options{Name: "pages", Handler: handler, Grace: grace, Logger: slog.New(slog.DiscardHandler)})
+}
+
+// serving is a server at work.
+type serving struct {
+	*Server
+	addr   string
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// serve starts a server that ends with the test.
+func serve(t testing.TB, l net.Listener, handler http.Handler, grace time.Duration) *serving {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &serving{Server: newServer(l, handler, grace), addr: l.Addr().String(), cancel: cancel, done: make(chan error, 1)}
+	go func() { s.done <- s.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func (s *serving) ended(t testing.TB) error {
+	t.Helper()
+	select {
+	case err := <-s.done:
+		return err
+	case <-time.After(patience):
+		t.Fatal("Serve does not return")
+		return nil
+	}
+}
+
+func listenLoopback(t testing.TB) *net.TCPListener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.(*net.TCPListener)
+}
+
+// gate is a handler that says when a request is in it and lets it go on when told.
+type gate struct {
+	entered chan struct{}
+	proceed chan struct{}
+}
+
+func newGate() *gate { return &gate{make(chan struct{}, 1), make(chan struct{})} }
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.WriteString(w, "begun, ")
+	_ = http.NewResponseController(w).Flush()
+	g.entered <- struct{}{}
+	select {
+	case <-g.proceed:
+		_, _ = io.WriteString(w, "done")
+	case <-r.Context().Done():
+	}
+}
+
+// request asks in the background and delivers the body and how it ended.
+func request(t testing.TB, url string) <-chan error {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := make(chan error, 1)
+	go func() {
+		res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		if err == nil {
+			defer res.Body.Close()
+			var body []byte
+			if body, err = io.ReadAll(res.Body); err == nil && string(body) != "begun, done" {
+				t.Errorf("body is %q", body)
+			}
+		}
+		result <- err
+	}()
+	return result
+}
+
+func refused(addr string) bool {
+	c, err := net.DialTimeout("tcp", addr, time.Second)
+	if err == nil {
+		c.Close()
+	}
+	return err != nil
+}
+
+func TestServerDrains(t *testing.T) {
+	g := newGate()
+	s := serve(t, listenLoopback(t), g, patience)
+	result := request(t, "http://"+s.addr)
+	<-g.entered
+	s.cancel()
+	testkit.Eventually(t, patience, "new connections are refused", func() bool { return refused(s.addr) })
+	select {
+	case err := <-s.done:
+		t.Fatalf("Serve returned %v while a request runs", err)
+	default:
+	}
+	close(g.proceed)
+	if err := <-result; err != nil {
+		t.Errorf("the running request: %v", err)
+	}
+	if err := s.ended(t); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+}
+
+func TestServerCutsWhatOutlastsTheGrace(t *testing.T) {
+	g := newGate()
+	s := serve(t, listenLoopback(t), g, 50*time.Millisecond)
+	result := request(t, "http://"+s.addr)
+	<-g.entered
+	s.cancel()
+	if err := s.ended(t); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	if err := <-result; err == nil {
+		t.Error("the request was not cut")
+	}
+	if !refused(s.addr) {
+		t.Error("the port is still open")
+	}
+}
+
+func TestServerStoppedBeforeItBegins(t *testing.T) {
+	l := listenLoopback(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := newServer(l, http.NotFoundHandler(), time.Second).Serve(ctx); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	if !refused(l.Addr().String()) {
+		t.Error("the port is still open")
+	}
+}
+
+func TestServerThatFailsSaysWhere(t *testing.T) {
+	l := listenLoopback(t)
+	s := serve(t, l, http.NotFoundHandler(), time.Second)
+	testkit.Eventually(t, patience, "it answers", func() bool { return !refused(s.addr) })
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ended(t); err == nil || !strings.Contains(err.Error(), s.addr) {
+		t.Errorf("serve: %v", err)
+	}
+}
