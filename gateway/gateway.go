@@ -60,7 +60,7 @@ func Open(o Options, l net.Listener) (*Gateway, error) {
 		o.ShutdownTimeout = defaultShutdownTimeout
 	}
 	g := &Gateway{log: o.Logger}
-	handler, err := newHandler(o, g.draining.Load)
+	handler, err := newHandler(o, g.isDraining)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare gateway on %s: %w", l.Addr(), err), l.Close())
 	}
@@ -83,11 +83,12 @@ func (g *Gateway) Addr() net.Addr { return g.server.Addr() }
 // does not block.
 func (g *Gateway) Drain() { g.draining.Store(true) }
 
-// Serve answers requests until ctx ends or Close is called, and blocks meanwhile. Then it refuses new connections,
-// lets responses in progress finish for at most Options.ShutdownTimeout, cuts the rest, and returns nil. It may be
-// called once. An error means that the listener failed, or that a handler did not end although its request was cut.
+func (g *Gateway) isDraining() bool { return g.draining.Load() || g.server.Draining() }
+
+// Serve answers requests until ctx ends or Close is called, and blocks meanwhile. When ctx ends it refuses new
+// connections, answers what runs or still comes on open ones for at most Options.ShutdownTimeout, cuts the rest, and
+// returns nil. It may be called once. An error means that the listener failed, or that a handler did not end although its request was cut.
 func (g *Gateway) Serve(ctx context.Context) error {
-	defer context.AfterFunc(ctx, g.Drain)()
 	g.log.Info("gateway serving", "address", g.Addr().String())
 	err := g.server.Serve(ctx)
 	g.log.Info("gateway stopped")

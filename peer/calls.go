@@ -65,7 +65,7 @@ func (c *calls) handle(s network.Stream) {
 		_ = s.Reset()
 		return
 	}
-	if c.deliver(c.ending, callConn{Stream: s, close: s.Close}) != nil {
+	if c.deliver(c.ending, &callConn{Stream: s, close: s.Close}) != nil {
 		_ = s.Reset()
 	}
 }
@@ -116,7 +116,7 @@ func (c *calls) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 		return nil, fmt.Errorf("call peer %s: %w", id, err)
 	}
 	// Whether the answer has come or nobody waits for it any more: the other end need not go on.
-	return callConn{Stream: s, close: s.Reset}, nil
+	return &callConn{Stream: s, close: s.Reset}, nil
 }
 
 // Accept implements net.Listener.
@@ -143,20 +143,20 @@ func (c *calls) Close() error {
 // Addr implements net.Listener.
 func (c *calls) Addr() net.Addr { return callAddr(c.host.ID()) }
 
-// callConn makes a stream a net.Conn.
+// callConn makes a stream a net.Conn; pointers to it are comparable, as a server wants.
 type callConn struct {
 	network.Stream
 	close func() error
 }
 
 // Close implements net.Conn.
-func (c callConn) Close() error { return c.close() }
+func (c *callConn) Close() error { return c.close() }
 
 // LocalAddr implements net.Conn.
-func (c callConn) LocalAddr() net.Addr { return callAddr(c.Conn().LocalPeer()) }
+func (c *callConn) LocalAddr() net.Addr { return callAddr(c.Conn().LocalPeer()) }
 
 // RemoteAddr implements net.Conn.
-func (c callConn) RemoteAddr() net.Addr { return callAddr(c.Conn().RemotePeer()) }
+func (c *callConn) RemoteAddr() net.Addr { return callAddr(c.Conn().RemotePeer()) }
 
 // callAddr is a peer ID as a network address.
 type callAddr peer.ID

@@ -26,7 +26,10 @@ func withAcks(next http.Handler) http.Handler {
 			body = &upload{ReadCloser: r.Body, conn: http.NewResponseController(w), stall: uploadStall}
 			r.Body = body
 		}
-		a := &answer{ResponseWriter: w, acks: pending, hold: !streams(r), upload: r.ContentLength != 0}
+		a := &answer{
+			ResponseWriter: w, acks: pending, hold: !streams(r), upload: r.ContentLength != 0,
+			connection: w.Header().Values("Connection"),
+		}
 		defer a.kept.Close()
 		next.ServeHTTP(a, r)
 		var err error
@@ -83,6 +86,8 @@ type answer struct {
 	status int  // that the command has written; 0: none yet
 	sent   bool // the header has gone out
 	kept   backlog
+
+	connection []string // that header before the command, of a server that drains
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -157,7 +162,7 @@ func (a *answer) finish(body io.Reader, unacknowledged error) {
 	default:
 		a.Header().Del(streamError) // it is a trailer
 		if a.hold && !a.failed() && drain(body) {
-			a.Header().Del("Connection") // kubo sets it when it answers before the end of a request
+			a.Header()["Connection"] = a.connection // kubo sets it when it answers before the end of a request
 		}
 		a.sendHeader()
 		_, _ = a.kept.WriteTo(a.ResponseWriter)

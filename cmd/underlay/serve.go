@@ -13,6 +13,7 @@ import (
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
+	"github.com/underlay/underlay/internal/httpserver"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 )
@@ -83,7 +84,7 @@ func listen(conf config.Config) (set *listenerSet, err error) {
 		if l.addr == "" {
 			continue
 		}
-		if *l.to, err = net.Listen("tcp", l.addr); err != nil {
+		if *l.to, err = httpserver.Listen(l.addr); err != nil {
 			return set, fmt.Errorf("%s: %w", l.setting, err)
 		}
 	}

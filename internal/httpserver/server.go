@@ -1,7 +1,12 @@
-// Package httpserver serves HTTP on a listener and stops in order, so that what the handlers use can be closed after it.
+// Package httpserver serves HTTP on a listener and stops in order: no request is lost on the way, and what the handlers use
+// can be closed afterwards.
 //
-// Promise: when a server is told to end, requests in progress are finished, for a limited time; when Serve has returned,
-// the port is free, no connection is open and no handler runs.
+// Promise: a server that is told to end answers the requests that run, those on connections that wait to be accepted, and
+// those that clients send on open connections before they can know, all within a limited time. Then it refuses. When Serve
+// has returned the port is free, no connection is open and no handler runs.
+//
+// http.Server.Shutdown alone does not promise that: it closes idle connections while requests are on their way to them, and
+// the listener while connections wait.
 //
 // Not promised: TLS, HTTP/2, and anything about connections that a handler has taken over.
 package httpserver
@@ -14,11 +19,16 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// handlerGrace is how long handlers may take to end once their connection is cut.
-const handlerGrace = 2 * time.Second
+const (
+	// handlerGrace is how long handlers may take to end once their connection is cut.
+	handlerGrace = 2 * time.Second
+	// drainStep is how often a drain looks at the connections.
+	drainStep = 5 * time.Millisecond
+)
 
 // Options say what to serve, and within which limits. Bodies have none: they may be of any size and take any time.
 type Options struct {
@@ -34,26 +44,32 @@ type Options struct {
 // Server answers the requests that come to one listener. Its methods may be called from any goroutine.
 type Server struct {
 	name     string
-	listener net.Listener
+	listener listener
 	http     *http.Server
+	conns    *connections
 	running  handlers
+	draining atomic.Bool
 	grace    time.Duration
 	log      *slog.Logger
 
-	base context.Context // of all requests; ends when they are cut
-	cut  context.CancelFunc
+	base    context.Context // of all requests; ends after their connections
+	cut     context.CancelFunc
+	closing context.Context // ends with Close
+	close   context.CancelFunc
 
 	mu     sync.Mutex
 	served chan struct{} // closed when Serve returns; nil before Serve
 }
 
 // New makes a server for the listener l, which it owns from then on; nothing is answered before Serve. One of Serve and
-// Close must be called.
+// Close must be called. The connections that l accepts must be comparable, as pointers are. l should come from Listen.
 func New(l net.Listener, o Options) *Server {
-	s := &Server{name: o.Name, listener: l, grace: o.Grace, log: o.Logger}
+	s := &Server{name: o.Name, listener: listener{l}, conns: newConnections(), grace: o.Grace, log: o.Logger}
 	s.base, s.cut = context.WithCancel(context.Background())
+	s.closing, s.close = context.WithCancel(context.Background())
 	s.http = &http.Server{
-		Handler:           s.running.wrap(o.Handler),
+		Handler:           s.running.wrap(s.lastWhenDraining(o.Handler)),
+		ConnState:         s.conns.changed,
 		ReadHeaderTimeout: o.ReadHeaderTimeout,
 		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    o.MaxHeaderBytes,
@@ -67,9 +83,23 @@ func New(l net.Listener, o Options) *Server {
 // Addr is the listener's address.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Serve answers requests until ctx ends or Close is called, and blocks meanwhile. When ctx ends it refuses new
-// connections, lets requests in progress finish for at most Options.Grace, cuts the rest, and returns nil. It may be
-// called once. An error means that the listener failed, or that a handler did not end although its request was cut.
+// lastWhenDraining tells clients of a server that drains to send no more requests on the connection.
+func (s *Server) lastWhenDraining(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Draining tells whether the server has been told to end.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// Serve answers requests until ctx ends or Close is called, and blocks meanwhile. When ctx ends it accepts who has
+// connected and refuses others, answers what runs or still comes for at most Options.Grace, cuts the rest, and returns nil.
+// It may be called once. An error means that the listener failed, or that a handler did not end although its request was
+// cut.
 func (s *Server) Serve(ctx context.Context) error {
 	served, err := s.begin()
 	if err != nil {
@@ -85,10 +115,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	select {
 	case <-accepting:
 	case <-ctx.Done():
-		s.drain()
-	case <-s.base.Done():
+		s.drain(accepting)
+	case <-s.closing.Done():
 	}
-	told := ctx.Err() != nil || s.base.Err() != nil
+	told := ctx.Err() != nil || s.closing.Err() != nil
 	err = s.halt()
 	<-accepting
 	if !told {
@@ -108,18 +138,37 @@ func (s *Server) begin() (chan struct{}, error) {
 	return s.served, nil
 }
 
-func (s *Server) drain() {
-	ctx, cancel := context.WithTimeout(s.base, s.grace)
+// drain ends the listener and waits until no connection is open, at most for the grace period or until Close.
+func (s *Server) drain(accepting <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(s.closing, s.grace)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		s.log.Warn("drain cut short", "server", s.name, "after", s.grace, "error", err)
+	began := time.Now()
+	s.draining.Store(true)
+	if err := s.listener.end(); err != nil && !errors.Is(err, net.ErrClosed) {
+		s.log.Warn("end of listener", "server", s.name, "error", err)
+		return
+	}
+	select {
+	case <-accepting:
+	case <-ctx.Done():
+	}
+	tick := time.NewTicker(drainStep)
+	defer tick.Stop()
+	for open := s.conns.closeQuiet(began); open > 0; open = s.conns.closeQuiet(began) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.log.Warn("drain cut short", "server", s.name, "after", time.Since(began), "connections", open)
+			return
+		}
 	}
 }
 
-// halt cuts what is still open and waits for the handlers.
+// halt cuts what is still open and waits for the handlers. They must not see that before their connection is closed: what
+// they have written so far would look complete.
 func (s *Server) halt() error {
-	s.cut()
 	err := s.http.Close()
+	s.cut()
 	if !s.running.wait(handlerGrace) {
 		return fmt.Errorf("stop %s on %s: %d requests still run %s after they were cut", s.name, s.Addr(), s.running.count(), handlerGrace)
 	}
@@ -132,7 +181,7 @@ func (s *Server) halt() error {
 // Close stops serving at once (end Serve's context first for a drain), frees the port and waits until Serve has returned.
 // It may be called more than once.
 func (s *Server) Close() error {
-	s.cut()
+	s.close()
 	err := s.listener.Close()
 	if errors.Is(err, net.ErrClosed) {
 		err = nil

@@ -56,7 +56,7 @@ func (s *serving) ended(t testing.TB) error {
 
 func listenLoopback(t testing.TB) *net.TCPListener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
