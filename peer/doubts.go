@@ -95,7 +95,7 @@ func (p *Peer) settled(ctx context.Context, pins consensus.Pins, d doubt) bool {
 // heldByOthers asks the peers that the pin is allocated to.
 func (p *Peer) heldByOthers(ctx context.Context, pin api.Pin) bool {
 	for _, id := range pin.Allocations {
-		reply, err := p.askHolder(ctx, id, reconcile.AwaitRequest{Cid: pin.Cid, Timeout: doubtRound})
+		reply, err := p.awaits.ask(ctx, id, reconcile.AwaitRequest{Cid: pin.Cid, Timeout: doubtRound})
 		if err == nil && reply.Held {
 			return true
 		}

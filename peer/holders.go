@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,8 +9,6 @@ import (
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/multiformats/go-multistream"
 
 	"github.com/underlay/underlay/peer/reconcile"
 )
@@ -67,8 +64,9 @@ func (p *Peer) await(ctx context.Context, r receipt) error {
 	}
 	need, held := min(p.opts.AckReplicas, len(candidates)), 0
 	if r.here {
-		candidates, held = others(candidates, p.ID()), 1
+		held = 1
 	}
+	candidates = others(candidates, p.ID())
 	ctx, cancel := context.WithCancel(ctx)
 	outcomes := make(chan holderOutcome, len(candidates))
 	for _, id := range candidates {
@@ -122,7 +120,7 @@ func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOut
 	blocks, since := -1, time.Now()
 	var failure error
 	for {
-		reply, err := p.askHolder(ctx, id, req)
+		reply, err := p.awaits.ask(ctx, id, req)
 		switch {
 		case ctx.Err() != nil:
 			return holderOutcome{err: ctx.Err()}
@@ -145,18 +143,6 @@ func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOut
 			return holderOutcome{err: ctx.Err()}
 		}
 	}
-}
-
-// askHolder asks a peer once. This one answers for itself, and a peer of an earlier version is called.
-func (p *Peer) askHolder(ctx context.Context, id peer.ID, req reconcile.AwaitRequest) (reply reconcile.AwaitReply, err error) {
-	if id == p.ID() {
-		return p.reconciler.Await(ctx, req)
-	}
-	if reply, err = p.awaits.ask(ctx, id, req); err == nil || !errors.Is(err, multistream.ErrNotSupported[protocol.ID]{}) {
-		return reply, err
-	}
-	err = p.client.CallContext(ctx, id, "Peer", "Await", req, &reply)
-	return reply, err
 }
 
 // pause waits for d, or returns false when ctx ends first.

@@ -278,9 +278,6 @@ func TestAwaitHolders(t *testing.T) {
 		t.Errorf("a cancelled wait: %v", err)
 	}
 	pin.Allocations = append(pin.Allocations, r.ID())
-	if err := r.await(t.Context(), receipt{pin: pin}); err != nil {
-		t.Errorf("a pin that nobody wants any more: %v", err)
-	}
 	r.opts.AckReplicas = 2
 	if err := r.awaitHolders(pin, 0)(t.Context()); !errors.Is(err, ErrTooFewHolders) || !strings.Contains(err.Error(), "1 of 2") {
 		t.Errorf("a pin that only this peer holds: %v", err)
@@ -323,6 +320,11 @@ func TestPeersOfOneClusterHoldEachOthersPins(t *testing.T) {
 	}
 	a.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
 	b.awaitLocal(root.Cid(), api.IPFSPinStatusUnpinned)
+	gone := api.PinWithOpts(api.NewCid(root.Cid()), api.PinOptions{ReplicationFactorMin: 1, ReplicationFactorMax: 1})
+	gone.Allocations = append(gone.Allocations, b.ID())
+	if err := a.awaitHolders(gone, 0)(t.Context()); err != nil {
+		t.Errorf("a pin that nobody wants any more: %v", err)
+	}
 }
 
 func TestServeRefusesAWrongSecret(t *testing.T) {

@@ -10,11 +10,9 @@ import (
 	rpc "github.com/libp2p/go-libp2p-gorpc"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
-
-	"github.com/underlay/underlay/peer/reconcile"
 )
 
-// serviceProtocol carries the calls between peers that the orchestrator does not know: greeting, and waiting for a pin.
+// serviceProtocol carries the calls between peers that the orchestrator does not know: greeting, and joining.
 const serviceProtocol = "/underlay/peer/1"
 
 // ErrClosed reports a call to a peer that is closing.
@@ -48,7 +46,6 @@ type JoinReply struct {
 // PeerService is what a peer answers to the others. Exported only because the RPC library wants it so.
 type PeerService struct {
 	hello func(context.Context, Hello) Hello
-	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)
 	join  func(context.Context, peer.ID, JoinRequest) (JoinReply, error)
 
 	ending  context.Context // ends the calls that run when the service closes
@@ -60,10 +57,9 @@ type PeerService struct {
 
 // newPeerService makes the service from what it answers; close must be called.
 func newPeerService(hello func(context.Context, Hello) Hello,
-	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error),
 	join func(context.Context, peer.ID, JoinRequest) (JoinReply, error),
 ) *PeerService {
-	s := &PeerService{hello: hello, await: await, join: join}
+	s := &PeerService{hello: hello, join: join}
 	s.ending, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -71,11 +67,6 @@ func newPeerService(hello func(context.Context, Hello) Hello,
 // Hello answers a greeting with this peer's own.
 func (s *PeerService) Hello(ctx context.Context, in Hello, out *Hello) error {
 	return s.run(ctx, func(ctx context.Context) error { *out = s.hello(ctx, in); return nil })
-}
-
-// Await waits as the request asks.
-func (s *PeerService) Await(ctx context.Context, in reconcile.AwaitRequest, out *reconcile.AwaitReply) error {
-	return s.run(ctx, func(ctx context.Context) (err error) { *out, err = s.await(ctx, in); return err })
 }
 
 // Join makes the caller a member of this peer's cluster.

@@ -7,11 +7,9 @@ import (
 	"testing/synctest"
 
 	"github.com/libp2p/go-libp2p/core/peer"
-
-	"github.com/underlay/underlay/peer/reconcile"
 )
 
-// waitingService greets with the name "one"; its Await says that it runs and then waits for the end of its context.
+// waitingService greets with the name "one"; its Join says that it runs and then waits for the end of its context.
 func waitingService(members ...peer.ID) (s *PeerService, running <-chan struct{}) {
 	someID := peer.ID("\x00\x04node") // short, but of the right form
 	began := make(chan struct{}, 8)
@@ -19,11 +17,11 @@ func waitingService(members ...peer.ID) (s *PeerService, running <-chan struct{}
 		func(context.Context, Hello) Hello {
 			return Hello{Name: "one", Node: someID, Members: members, HasState: true}
 		},
-		func(ctx context.Context, _ reconcile.AwaitRequest) (reconcile.AwaitReply, error) {
+		func(ctx context.Context, _ peer.ID, _ JoinRequest) (JoinReply, error) {
 			began <- struct{}{}
 			<-ctx.Done()
-			return reconcile.AwaitReply{Blocks: 3}, ctx.Err()
-		}, nil), began
+			return JoinReply{}, ctx.Err()
+		}), began
 }
 
 func TestServiceRefusesCallsOnceClosed(t *testing.T) {
@@ -38,23 +36,21 @@ func TestServiceRefusesCallsOnceClosed(t *testing.T) {
 	if err := s.Hello(t.Context(), Hello{}, &hello); !errors.Is(err, ErrClosed) || hello.Name != "" {
 		t.Errorf("after: %+v, %v", hello, err)
 	}
-	if err := s.Await(t.Context(), reconcile.AwaitRequest{}, new(reconcile.AwaitReply)); !errors.Is(err, ErrClosed) {
-		t.Errorf("awaiting after: %v", err)
-	}
 }
 
 func TestServiceEndsRunningCallsAndWaitsForThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leave := make(chan struct{})
-		s := newPeerService(nil, func(ctx context.Context, _ reconcile.AwaitRequest) (reconcile.AwaitReply, error) {
+		s := newPeerService(nil, nil)
+		call := func(ctx context.Context) error {
 			<-ctx.Done()
 			<-leave // it has something to put away first
-			return reconcile.AwaitReply{}, ctx.Err()
-		}, nil)
+			return ctx.Err()
+		}
 		const calls = 3
 		results := make(chan error, calls)
 		for range calls {
-			go func() { results <- s.Await(t.Context(), reconcile.AwaitRequest{}, new(reconcile.AwaitReply)) }()
+			go func() { results <- s.run(t.Context(), call) }()
 		}
 		synctest.Wait() // all calls run
 		closed := make(chan struct{})
@@ -79,11 +75,17 @@ func TestServiceEndsRunningCallsAndWaitsForThem(t *testing.T) {
 }
 
 func TestServiceCallEndsWithItsCaller(t *testing.T) {
-	s, running := waitingService()
+	s := newPeerService(nil, nil)
 	defer s.close()
 	ctx, cancel := context.WithCancel(t.Context())
-	result := make(chan error, 1)
-	go func() { result <- s.Await(ctx, reconcile.AwaitRequest{}, new(reconcile.AwaitReply)) }()
+	running, result := make(chan struct{}), make(chan error, 1)
+	go func() {
+		result <- s.run(ctx, func(ctx context.Context) error {
+			close(running)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	}()
 	<-running
 	cancel()
 	if err := <-result; !errors.Is(err, context.Canceled) {
@@ -114,7 +116,7 @@ func TestServiceAnswersOverTheNetwork(t *testing.T) {
 	}
 	result := make(chan error, 1)
 	go func() {
-		result <- client.CallContext(t.Context(), server.ID(), "Peer", "Await", reconcile.AwaitRequest{}, new(reconcile.AwaitReply))
+		result <- client.CallContext(t.Context(), server.ID(), "Peer", "Join", JoinRequest{}, new(JoinReply))
 	}()
 	<-running
 	s.close()
