@@ -38,16 +38,22 @@ func mayLackBlocks(ctx context.Context) bool {
 // holdInPause keeps the DAG below c on the node until the request of ctx ends, and returns true, if the command pins it
 // only for the time of a garbage collection.
 func holdInPause(ctx context.Context, pinset Pinset, c cid.Cid) bool {
+	if !endPause(ctx) {
+		return false
+	}
+	atEnd(ctx, pinset.Hold(c))
+	return true
+}
+
+// endPause tells whether the command lets a garbage collection pass, which it does for one pin only.
+func endPause(ctx context.Context) bool {
 	a, ok := acksOf(ctx)
 	if !ok {
 		return false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.pauses {
-		return false
-	}
+	pauses := a.pauses
 	a.pauses = false
-	a.atEnd = append(a.atEnd, pinset.Hold(c))
-	return true
+	return pauses
 }
