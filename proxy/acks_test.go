@@ -136,3 +136,29 @@ func TestAwaitLaterOutsideARequest(t *testing.T) {
 		return nil
 	})
 }
+
+// A server that drains has said that the answer is the last one on its connection; kubo's own opinion is taken back alone.
+func TestAnswerKeepsTheEndOfItsConnection(t *testing.T) {
+	for _, drains := range []bool{false, true} {
+		command := withAcks(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Connection", "close") // as kubo does before the end of a request
+			_, _ = io.WriteString(w, "done")
+			_, _ = io.Copy(io.Discard, r.Body)
+		}))
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if drains {
+				w.Header().Set("Connection", "close")
+			}
+			command.ServeHTTP(w, r)
+		}))
+		defer s.Close()
+		res, err := http.Post(s.URL, "text/plain", strings.NewReader("an upload"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(res.Body); err != nil || string(body) != "done" || res.Close != drains {
+			t.Errorf("the server drains: %t, the last answer: %t, %q, %v", drains, res.Close, body, err)
+		}
+		_ = res.Body.Close()
+	}
+}

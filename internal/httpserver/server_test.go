@@ -3,7 +3,6 @@ package httpserver
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -12,56 +11,6 @@ import (
 
 	"github.com/underlay/underlay/internal/testkit"
 )
-
-// patience is how long a test waits for what should happen at once.
-const patience = 20 * time.Second
-
-func newServer(l net.Listener, handler http.Handler, grace time.Duration) *Server {
-	return New(l, Options{Name: "pages", Handler: handler, Grace: grace, Logger: slog.New(slog.DiscardHandler)})
-}
-
-// serving is a server at work.
-type serving struct {
-	*Server
-	addr   string
-	cancel context.CancelFunc
-	done   chan error
-}
-
-// serve starts a server that ends with the test.
-func serve(t testing.TB, l net.Listener, handler http.Handler, grace time.Duration) *serving {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &serving{Server: newServer(l, handler, grace), addr: l.Addr().String(), cancel: cancel, done: make(chan error, 1)}
-	go func() { s.done <- s.Serve(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
-func (s *serving) ended(t testing.TB) error {
-	t.Helper()
-	select {
-	case err := <-s.done:
-		return err
-	case <-time.After(patience):
-		t.Fatal("Serve does not return")
-		return nil
-	}
-}
-
-func listenLoopback(t testing.TB) *net.TCPListener {
-	t.Helper()
-	l, err := Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l.(*net.TCPListener)
-}
 
 // gate is a handler that says when a request is in it and lets it go on when told.
 type gate struct {
