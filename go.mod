@@ -36,7 +36,7 @@ require (
 	go.uber.org/goleak v1.3.0 // tests find goroutines left behind
 	go.yaml.in/yaml/v3 v3.0.5 // the settings file, with line numbers for faults
 	golang.org/x/sync v0.22.0 // errgroup
-	golang.org/x/sys v0.47.0 // free space of a file system
+	golang.org/x/sys v0.47.0 // free space of a file system; a listener that ends
 )
 
 require (

@@ -69,14 +69,14 @@ func TestDrainAnswersConnectionsThatWaitToBeAccepted(t *testing.T) {
 // Clients connect and ask as fast as they can while servers end: each is answered or refused.
 func TestDrainAnswersOrRefuses(t *testing.T) {
 	var rounds sync.WaitGroup
-	for range 40 {
+	for range 8 {
 		s, asked := serve(t, watch(t), hello(), patience), make(chan error)
 		rounds.Go(func() {
-			for range 4 {
+			for range 2 {
 				rounds.Go(func() { askUntilRefused(s.addr, asked) })
 			}
 			answered, refused := 0, 0
-			for refused < 4 {
+			for refused < 2 {
 				switch err := <-asked; {
 				case errors.Is(err, syscall.ECONNREFUSED):
 					refused++
