@@ -72,6 +72,7 @@ type Peer struct {
 	client     *rpc.Client
 	calls      *calls
 	awaits     *awaitClient
+	surveys    *surveyServer
 	clusterAPI *clientHolder
 	monitor    Monitor
 	cluster    *ipfscluster.Cluster
@@ -187,6 +188,7 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		return nil
 	})
 	p.openAwaits()
+	p.openSurveys()
 	return nil
 }
 
@@ -204,6 +206,16 @@ func (p *Peer) openAwaits() {
 		p.host.RemoveStreamHandler(awaitProtocol)
 		p.awaits.close()
 		server.close()
+		return nil
+	})
+}
+
+func (p *Peer) openSurveys() {
+	p.surveys = newSurveyServer(p.reconciler)
+	p.host.SetStreamHandler(surveyProtocol, p.surveys.handle)
+	p.onClose("surveys of the pins", func() error {
+		p.host.RemoveStreamHandler(surveyProtocol)
+		p.surveys.close()
 		return nil
 	})
 }

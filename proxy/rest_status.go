@@ -44,9 +44,10 @@ func (a *rest) statusAll(w http.ResponseWriter, r *http.Request) {
 		}, restGlobal)
 		return
 	}
+	lines := newStatusLines()
 	restStream(a, w, r, func(ctx context.Context, out chan<- api.GlobalPinInfo) error {
 		return a.Cluster.StatusAll(ctx, filter, out)
-	}, restKeep)
+	}, func(info api.GlobalPinInfo) (any, bool) { return statusLine{lines, info}, true })
 }
 
 // statusOf looks up some CIDs at once. One that fails does not hide the others.
