@@ -3,7 +3,6 @@ package peer
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -28,12 +27,12 @@ type surveyStream struct {
 }
 
 // askSurvey asks a member, which may be this peer, until ctx ends or close is called.
-func (p *Peer) askSurvey(ctx context.Context, id peer.ID, index uint64) (*surveyStream, error) {
+func (p *Peer) askSurvey(ctx context.Context, id peer.ID, s reconcile.Survey) (*surveyStream, error) {
 	if id == p.ID() {
 		here, there := io.Pipe()
 		var running sync.WaitGroup
-		running.Go(func() { there.CloseWithError(p.surveys.tell(ctx, there, index)) })
-		return readSurveys(here, func() error { return nil }, func() {
+		running.Go(func() { there.CloseWithError(p.surveys.tell(ctx, there, s)) })
+		return readAccount(here, func() error { return nil }, func() {
 			here.Close() //nolint:errcheck // it never fails
 			running.Wait()
 		})
@@ -48,17 +47,17 @@ func (p *Peer) askSurvey(ctx context.Context, id peer.ID, index uint64) (*survey
 		_ = stream.Reset() // whether all was told or nobody wants to know
 	}
 	if err := stream.SetDeadline(time.Now().Add(surveyPatience)); err == nil {
-		_, err = stream.Write(binary.AppendUvarint(nil, index))
+		_, err = stream.Write(appendSurvey(nil, s))
 	}
 	if err != nil {
 		end()
 		return nil, fmt.Errorf("ask for its status: %w", err)
 	}
-	return readSurveys(stream, func() error { return stream.SetReadDeadline(time.Now().Add(surveyPatience)) }, end)
+	return readAccount(stream, func() error { return stream.SetReadDeadline(time.Now().Add(surveyPatience)) }, end)
 }
 
-// readSurveys reads an answer; extend allows for more time before each read.
-func readSurveys(from io.Reader, extend func() error, end func()) (*surveyStream, error) {
+// readAccount reads an answer; extend allows for more time before each read.
+func readAccount(from io.Reader, extend func() error, end func()) (*surveyStream, error) {
 	in := bufio.NewReader(from)
 	self, err := readSelf(in)
 	if err != nil {
@@ -71,7 +70,7 @@ func readSurveys(from io.Reader, extend func() error, end func()) (*surveyStream
 				return surveyRecord{}, err
 			}
 		}
-		record, err := readSurvey(in)
+		record, err := readSurveyRecord(in)
 		switch {
 		case err != nil:
 			return record, fmt.Errorf("read its status: %w", err)
@@ -126,15 +125,15 @@ func (s *surveyServer) answer(stream network.Stream) error {
 	if err := stream.SetReadDeadline(time.Now().Add(surveyPatience)); err != nil {
 		return err
 	}
-	index, err := binary.ReadUvarint(bufio.NewReader(stream))
+	question, err := readSurvey(bufio.NewReader(stream))
 	if err != nil {
 		return err
 	}
-	return s.tell(s.ending, stream, index)
+	return s.tell(s.ending, stream, question)
 }
 
 // tell writes the whole answer. The other end sets the pace; it ends the stream when it has no more use for it.
-func (s *surveyServer) tell(ctx context.Context, to io.Writer, index uint64) error {
+func (s *surveyServer) tell(ctx context.Context, to io.Writer, question reconcile.Survey) error {
 	out := bufio.NewWriter(to)
 	self, err := appendSelf(nil, s.reconciler.Self())
 	if err != nil {
@@ -149,7 +148,7 @@ func (s *surveyServer) tell(ctx context.Context, to io.Writer, index uint64) err
 		_, err := out.Write(record)
 		return err
 	}
-	err = s.reconciler.Unsettled(ctx, index, func(info api.PinInfo) error {
+	err = s.reconciler.Unsettled(ctx, question, func(info api.PinInfo) error {
 		return write(surveyRecord{surveyDiffers, info.Cid.KeyString(), info.PinInfoShort})
 	}, func(c api.Cid) error {
 		return errors.Join(write(surveyRecord{kind: surveyPassed, key: c.KeyString()}), out.Flush())
