@@ -31,7 +31,7 @@ func (p *Peer) askSurvey(ctx context.Context, id peer.ID, s reconcile.Survey) (*
 	if id == p.ID() {
 		here, there := io.Pipe()
 		var running sync.WaitGroup
-		running.Go(func() { there.CloseWithError(p.surveys.tell(ctx, there, s)) })
+		running.Go(func() { there.CloseWithError(tellSurvey(ctx, there, p.reconciler, s)) })
 		return readAccount(here, func() error { return nil }, func() {
 			here.Close() //nolint:errcheck // it never fails
 			running.Wait()
@@ -83,59 +83,26 @@ func readAccount(from io.Reader, extend func() error, end func()) (*surveyStream
 	return &surveyStream{self, next, end}, nil
 }
 
-// surveyServer tells other peers how this one stands with the pins.
-type surveyServer struct {
-	reconciler *reconcile.Reconciler
-	ending     context.Context // ends all answers
-	end        context.CancelFunc
-	mu         sync.Mutex
-	closed     bool
-	running    sync.WaitGroup
-}
-
-// newSurveyServer makes a server whose close must be called.
-func newSurveyServer(r *reconcile.Reconciler) *surveyServer {
-	s := &surveyServer{reconciler: r}
-	s.ending, s.end = context.WithCancel(context.Background())
-	return s
-}
-
-// handle answers the question on one stream. Only peers that hold the secret reach it.
-func (s *surveyServer) handle(stream network.Stream) {
-	s.mu.Lock()
-	closed := s.closed
-	if !closed {
-		s.running.Add(1)
+// answerSurvey tells another peer how this one stands with the pins.
+func answerSurvey(ctx context.Context, stream network.Stream, r *reconcile.Reconciler) {
+	question, err := reconcile.Survey{}, stream.SetReadDeadline(time.Now().Add(surveyPatience))
+	if err == nil {
+		question, err = readSurvey(bufio.NewReader(stream))
 	}
-	s.mu.Unlock()
-	if closed {
-		_ = stream.Reset() // nobody answers
-		return
+	if err == nil {
+		err = tellSurvey(ctx, stream, r, question)
 	}
-	defer s.running.Done()
-	defer context.AfterFunc(s.ending, func() { _ = stream.Reset() })()
-	if err := s.answer(stream); err != nil {
+	if err != nil {
 		_ = stream.Reset() // the other sees that it was cut off
 		return
 	}
 	_ = stream.Close() // all was told
 }
 
-func (s *surveyServer) answer(stream network.Stream) error {
-	if err := stream.SetReadDeadline(time.Now().Add(surveyPatience)); err != nil {
-		return err
-	}
-	question, err := readSurvey(bufio.NewReader(stream))
-	if err != nil {
-		return err
-	}
-	return s.tell(s.ending, stream, question)
-}
-
-// tell writes the whole answer. The other end sets the pace; it ends the stream when it has no more use for it.
-func (s *surveyServer) tell(ctx context.Context, to io.Writer, question reconcile.Survey) error {
+// tellSurvey writes the whole answer. The other end sets the pace; it ends the stream when it has no more use for it.
+func tellSurvey(ctx context.Context, to io.Writer, r *reconcile.Reconciler, question reconcile.Survey) error {
 	out := bufio.NewWriter(to)
-	self, err := appendSelf(nil, s.reconciler.Self())
+	self, err := appendSelf(nil, r.Self())
 	if err != nil {
 		return err
 	}
@@ -143,12 +110,12 @@ func (s *surveyServer) tell(ctx context.Context, to io.Writer, question reconcil
 		return err
 	}
 	var record []byte
-	write := func(r surveyRecord) error {
-		record = r.append(record[:0])
+	write := func(s surveyRecord) error {
+		record = s.append(record[:0])
 		_, err := out.Write(record)
 		return err
 	}
-	err = s.reconciler.Unsettled(ctx, question, func(info api.PinInfo) error {
+	err = r.Unsettled(ctx, question, func(info api.PinInfo) error {
 		return write(surveyRecord{surveyDiffers, info.Cid.KeyString(), info.PinInfoShort})
 	}, func(c api.Cid) error {
 		return errors.Join(write(surveyRecord{kind: surveyPassed, key: c.KeyString()}), out.Flush())
@@ -158,13 +125,4 @@ func (s *surveyServer) tell(ctx context.Context, to io.Writer, question reconcil
 		last = surveyRecord{kind: surveyFailed, PinInfoShort: api.PinInfoShort{Error: err.Error()}}
 	}
 	return errors.Join(write(last), out.Flush())
-}
-
-// close ends all answers and waits for those who give them.
-func (s *surveyServer) close() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.end()
-	s.running.Wait()
 }
