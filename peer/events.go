@@ -19,8 +19,8 @@ import (
 const (
 	// eventBatch is how many changes of the pinset are taken over together.
 	eventBatch = 256
-	// rollCall is how often the members and the leader are compared with what they were.
-	rollCall = 250 * time.Millisecond
+	// rollInterval is how often the members and the leader are compared with what they were.
+	rollInterval = 250 * time.Millisecond
 )
 
 // FollowEvents calls emit with what happens in the cluster, from one goroutine, until ctx ends or emit fails, and returns
@@ -99,7 +99,7 @@ func eventID(p consensus.Position) string {
 
 // followMembers tells who comes, goes and leads, and follows the status changes of each while it is a member.
 func (p *Peer) followMembers(ctx context.Context, g *errgroup.Group, tell func(event.Event) error) error {
-	tick := time.NewTicker(rollCall)
+	tick := time.NewTicker(rollInterval)
 	defer tick.Stop()
 	following := make(map[peer.ID]context.CancelFunc)
 	defer func() {

@@ -42,6 +42,7 @@ type Options struct {
 	AckTimeout     time.Duration     // how long those may make no progress before the request fails
 	Heartbeat      time.Duration     // raft heartbeat and election time-out
 	DeadAfter      time.Duration     // how long a member may be away before it is removed; 0: for ever
+	RepinAfter     time.Duration     // how long a member may be away before others hold its pins, too; 0: for ever
 	PinWorkers     int               // pins that are fetched at the same time
 	Tags           map[string]string // for placing pins, for example the zone
 
@@ -234,6 +235,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g.Go(func() error { return p.announce(ctx) })
 	g.Go(func() error { return p.reconciler.Serve(ctx) })
 	g.Go(func() error { return p.settleDoubts(ctx) })
+	g.Go(func() error { return p.repin(ctx) })
 	return g.Wait()
 }
 

@@ -72,7 +72,7 @@ type restRoute struct {
 	handle          http.HandlerFunc
 }
 
-// routes is the whole table. Order matters: the first match wins, and {hash} matches "recover".
+// routes is the whole table. Order matters: the first match wins, and {hash} matches "recover" and "rebalance".
 func (a *rest) routes() []restRoute {
 	const byPath = "/pins/{keyType:ipfs|ipns|ipld}/{path:.*}"
 	routes := []restRoute{
@@ -87,6 +87,7 @@ func (a *rest) routes() []restRoute {
 		{"GET", "/pins", a.statusAll},
 		{"POST", "/pins/{hash}/recover", a.recoverOne},
 		{"POST", "/pins/recover", a.recoverAll},
+		{"POST", "/pins/rebalance", a.rebalance},
 		{"GET", "/pins/{hash}", a.status},
 		{"POST", "/pins/{hash}", a.pin},
 		{"POST", byPath, a.pinPath},

@@ -5,6 +5,8 @@ import (
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/internal/event"
 )
 
 // Cluster is what the REST API asks of the cluster peer, in the terms of *ipfscluster.Cluster. Methods that send on a
@@ -66,8 +68,9 @@ type ClusterRecovery interface {
 	RecoverAllLocal(ctx context.Context, out chan<- api.PinInfo) error
 }
 
-// ClusterUpkeep collects garbage, on all peers or on this one.
+// ClusterUpkeep collects garbage, on all peers or on this one, and spreads pins evenly.
 type ClusterUpkeep interface {
+	Rebalance(ctx context.Context, dry bool, each func(event.Move) error) error
 	RepoGC(ctx context.Context) (api.GlobalRepoGC, error)
 	RepoGCLocal(ctx context.Context) (api.RepoGC, error)
 }

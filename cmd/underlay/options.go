@@ -31,6 +31,7 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		AckTimeout:     c.Cluster.AckTimeout,
 		Heartbeat:      c.Cluster.Heartbeat,
 		DeadAfter:      c.Cluster.DeadAfter,
+		RepinAfter:     c.Cluster.RepinAfter,
 		PinWorkers:     c.Cluster.PinWorkers,
 		Tags:           c.Cluster.Tags,
 		Public:         c.PublicNetwork,

@@ -31,3 +31,12 @@ type Event struct {
 	Error  string    `json:"error,omitempty"`
 	At     time.Time `json:"at"` // when the peer that tells, or the one whose status it is, learned of it
 }
+
+// Move is a change of one holder of a pin, done or to be done.
+type Move struct {
+	Cid   string `json:"cid"`
+	Name  string `json:"name,omitempty"`
+	From  string `json:"from"` // peer IDs
+	To    string `json:"to"`
+	Error string `json:"error,omitempty"` // why From holds it still; To may hold it, too
+}
