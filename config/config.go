@@ -74,6 +74,8 @@ type Cluster struct {
 	Heartbeat time.Duration `yaml:"heartbeat"`
 	// DeadAfter is how long a member may be away before it is removed, as long as three voters remain; 0 means for ever.
 	DeadAfter time.Duration `yaml:"dead_after"`
+	// RepinAfter is how long a member may be away before pins that have too few holders left get others; 0 means for ever.
+	RepinAfter time.Duration `yaml:"repin_after"`
 	// PinWorkers is how many pins the peer fetches at once.
 	PinWorkers int `yaml:"pin_workers"`
 	// Tags describe the peer to the allocator, for example its zone.

@@ -25,7 +25,7 @@ func TestDefault(t *testing.T) {
 		API:     API{Listen: "127.0.0.1:9095", RESTListen: "127.0.0.1:9094"},
 		Cluster: Cluster{
 			Listen: "0.0.0.0:9096", ReplicationMin: -1, ReplicationMax: -1, AckReplicas: 2, AckTimeout: time.Minute,
-			Heartbeat: time.Second, DeadAfter: 24 * time.Hour, PinWorkers: 8,
+			Heartbeat: time.Second, DeadAfter: 24 * time.Hour, RepinAfter: 30 * time.Minute, PinWorkers: 8,
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}

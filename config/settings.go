@@ -48,6 +48,7 @@ func table() []row {
 		{"cluster.ack_replicas", "2", "How many peers hold the data before a pin is answered; fewer if fewer are allocated."},
 		{"cluster.ack_timeout", "1m0s", "How long a request waits for those peers while they make no progress."},
 		{"cluster.heartbeat", "1s", "Heartbeat and election timeout of the consensus, at least 5ms."},
+		{"cluster.repin_after", "30m0s", "How long a member may be away before pins with fewer holders than their least number get others; 0s means for ever."},
 		{"cluster.dead_after", "24h0m0s", "How long a member may be away before it is removed, if three voters remain; 0s means for ever."},
 		{"cluster.pin_workers", "8", "How many pins this peer fetches at once."},
 		{"cluster.tags", "", "What the allocator should know about this peer, for example zone: eu-1a."},

@@ -61,6 +61,9 @@ func (c Config) checkCluster(fs *faults) {
 	c.checkReplication(fs)
 	checkLeast(fs, "cluster.ack_replicas", c.Cluster.AckReplicas, 1)
 	checkPositive(fs, "cluster.ack_timeout", c.Cluster.AckTimeout)
+	if c.Cluster.RepinAfter < 0 {
+		fs.add("cluster.repin_after", "must not be negative, is %s", c.Cluster.RepinAfter)
+	}
 	if c.Cluster.DeadAfter < 0 {
 		fs.add("cluster.dead_after", "must not be negative, is %s", c.Cluster.DeadAfter)
 	}

@@ -15,7 +15,9 @@ import (
 	rpc "github.com/libp2p/go-libp2p-gorpc"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/metrics"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"golang.org/x/sync/errgroup"
 
 	kuboconfig "github.com/ipfs/kubo/config"
@@ -40,6 +42,7 @@ type Options struct {
 	AckTimeout     time.Duration     // how long those may make no progress before the request fails
 	Heartbeat      time.Duration     // raft heartbeat and election time-out
 	DeadAfter      time.Duration     // how long a member may be away before it is removed; 0: for ever
+	RepinAfter     time.Duration     // how long a member may be away before others hold its pins, too; 0: for ever
 	PinWorkers     int               // pins that are fetched at the same time
 	Tags           map[string]string // for placing pins, for example the zone
 
@@ -186,7 +189,9 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		p.service.close()
 		return nil
 	})
-	p.openAwaits()
+	p.awaits = newAwaitClient(p.host)
+	p.onClose("waits for holders", func() error { p.awaits.close(); return nil })
+	p.openStreams()
 	return nil
 }
 
@@ -196,16 +201,20 @@ func (p *Peer) openCalls(context.Context) error {
 	return nil
 }
 
-func (p *Peer) openAwaits() {
-	p.awaits = newAwaitClient(p.host)
-	server := newAwaitServer(p.reconciler.Await)
-	p.host.SetStreamHandler(awaitProtocol, server.handle)
-	p.onClose("waits for holders", func() error {
-		p.host.RemoveStreamHandler(awaitProtocol)
-		p.awaits.close()
-		server.close()
-		return nil
-	})
+// openStreams serves what the members ask of each other all the time.
+func (p *Peer) openStreams() {
+	for id, server := range map[protocol.ID]*streamServer{
+		awaitProtocol:   newAwaitServer(p.reconciler.Await),
+		surveyProtocol:  newStreamServer(func(ctx context.Context, s network.Stream) { answerSurvey(ctx, s, p.reconciler) }),
+		changesProtocol: newStreamServer(func(ctx context.Context, s network.Stream) { tellChanges(ctx, s, p.reconciler) }),
+	} {
+		p.host.SetStreamHandler(id, server.handle)
+		p.onClose("streams of "+string(id), func() error {
+			p.host.RemoveStreamHandler(id)
+			server.close()
+			return nil
+		})
+	}
 }
 
 func (p *Peer) openMesh(context.Context) error {
@@ -226,6 +235,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g.Go(func() error { return p.announce(ctx) })
 	g.Go(func() error { return p.reconciler.Serve(ctx) })
 	g.Go(func() error { return p.settleDoubts(ctx) })
+	g.Go(func() error { return p.repin(ctx) })
 	return g.Wait()
 }
 

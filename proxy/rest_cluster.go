@@ -3,12 +3,13 @@ package proxy
 import (
 	"context"
 
-	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/internal/event"
 )
 
-// Cluster is what the REST API asks of the cluster peer. *ipfscluster.Cluster satisfies it. Methods that send on a
+// Cluster is what the REST API asks of the cluster peer, in the terms of *ipfscluster.Cluster. Methods that send on a
 // channel block until they have sent all; they may or may not close the channel.
 type Cluster interface {
 	ClusterIdentity
@@ -19,8 +20,6 @@ type Cluster interface {
 	ClusterRecovery
 	ClusterUpkeep
 }
-
-var _ Cluster = (*ipfscluster.Cluster)(nil)
 
 // ClusterIdentity describes this peer.
 type ClusterIdentity interface {
@@ -57,6 +56,7 @@ type ClusterStatus interface {
 	Status(ctx context.Context, c api.Cid) (api.GlobalPinInfo, error)
 	StatusLocal(ctx context.Context, c api.Cid) api.PinInfo
 	StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.GlobalPinInfo) error
+	StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerStatus) ([]*api.GlobalPinInfo, error)
 	StatusAllLocal(ctx context.Context, filter api.TrackerStatus, out chan<- api.PinInfo) error
 }
 
@@ -68,8 +68,9 @@ type ClusterRecovery interface {
 	RecoverAllLocal(ctx context.Context, out chan<- api.PinInfo) error
 }
 
-// ClusterUpkeep collects garbage, on all peers or on this one.
+// ClusterUpkeep collects garbage, on all peers or on this one, and spreads pins evenly.
 type ClusterUpkeep interface {
+	Rebalance(ctx context.Context, dry bool, each func(event.Move) error) error
 	RepoGC(ctx context.Context) (api.GlobalRepoGC, error)
 	RepoGCLocal(ctx context.Context) (api.RepoGC, error)
 }

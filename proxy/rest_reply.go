@@ -126,10 +126,16 @@ func restSplit(err error) []error {
 	return []error{err}
 }
 
+// lineAppender is an item that writes its own JSON line.
+type lineAppender interface {
+	appendLine(b []byte) ([]byte, error)
+}
+
 // restLines writes a stream of JSON lines.
 type restLines struct {
 	w    http.ResponseWriter
 	enc  *json.Encoder
+	line []byte // of a lineAppender
 	sent int
 	err  error
 }
@@ -141,9 +147,21 @@ func (l *restLines) write(v any, flush bool) {
 		l.w.WriteHeader(http.StatusOK)
 	}
 	l.sent++
-	if l.err = l.enc.Encode(v); l.err == nil && flush {
+	if l.err = l.encode(v); l.err == nil && flush {
 		http.NewResponseController(l.w).Flush() //nolint:errcheck // not every writer can; the end flushes too
 	}
+}
+
+func (l *restLines) encode(v any) (err error) {
+	own, ok := v.(lineAppender)
+	if !ok {
+		return l.enc.Encode(v)
+	}
+	if l.line, err = own.appendLine(l.line[:0]); err != nil {
+		return err
+	}
+	_, err = l.w.Write(l.line)
+	return err
 }
 
 // restKeep shows every item as it is.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/underlay/underlay/internal/event"
 )
 
 // restParallel is how many CIDs of one request are looked up at a time; each lookup may ask every peer.
@@ -44,9 +46,22 @@ func (a *rest) statusAll(w http.ResponseWriter, r *http.Request) {
 		}, restGlobal)
 		return
 	}
-	restStream(a, w, r, func(ctx context.Context, out chan<- api.GlobalPinInfo) error {
-		return a.Cluster.StatusAll(ctx, filter, out)
-	}, restKeep)
+	selection, err := restSelection(q)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	lines := newStatusLines()
+	show := func(info api.GlobalPinInfo) (any, bool) { return statusLine{lines, info}, true }
+	if selection.everything() {
+		restStream(a, w, r, func(ctx context.Context, out chan<- api.GlobalPinInfo) error {
+			return a.Cluster.StatusAll(ctx, filter, out)
+		}, show)
+		return
+	}
+	restSelected(a, w, r, selection, func(ctx context.Context, pins []api.Pin) ([]*api.GlobalPinInfo, error) {
+		return a.Cluster.StatusOf(ctx, pins, filter)
+	}, show)
 }
 
 // statusOf looks up some CIDs at once. One that fails does not hide the others.
@@ -134,4 +149,16 @@ func (a *rest) recoverAll(w http.ResponseWriter, r *http.Request) {
 	default:
 		restStream(a, w, r, a.Cluster.RecoverAll, restKeep)
 	}
+}
+
+// rebalance moves pins between peers until all hold about the same number, and tells each move; with dry-run it only tells.
+func (a *rest) rebalance(w http.ResponseWriter, r *http.Request) {
+	dry, err := restBool(r, "dry-run")
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	restStream(a, w, r, func(ctx context.Context, out chan<- event.Move) error {
+		return a.Cluster.Rebalance(ctx, dry, func(m event.Move) error { return restSend(ctx, out, m) })
+	}, restKeep)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -30,6 +31,7 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		AckTimeout:     c.Cluster.AckTimeout,
 		Heartbeat:      c.Cluster.Heartbeat,
 		DeadAfter:      c.Cluster.DeadAfter,
+		RepinAfter:     c.Cluster.RepinAfter,
 		PinWorkers:     c.Cluster.PinWorkers,
 		Tags:           c.Cluster.Tags,
 		Public:         c.PublicNetwork,
@@ -64,13 +66,15 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 	}
 }
 
-func restOptions(p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
+func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
 	return proxy.RESTOptions{
 		Cluster:   p.API(),
 		Monitor:   p.Monitor(),
 		RPC:       p.RPC,
 		Ready:     p.Ready,
 		Pinset:    p,
+		Events:    p,
+		Ending:    ctx,
 		Consensus: p.Consensus,
 		Logger:    logger,
 	}

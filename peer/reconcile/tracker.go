@@ -9,6 +9,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 	rpc "github.com/libp2p/go-libp2p-gorpc"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/peer/ipfs"
 )
@@ -58,26 +59,44 @@ func (t Tracker) Status(ctx context.Context, c api.Cid) api.PinInfo {
 
 // pinStatus tells how this peer stands with a pin of the pinset.
 func (t Tracker) pinStatus(ctx context.Context, pin api.Pin) api.PinInfo {
+	op, settled := t.standing(ctx, pin)
+	info := t.info(pin, op.status, op.err)
+	if !settled {
+		t.describe(&info, op)
+	}
+	return info
+}
+
+// standing is how this peer stands with a pin of the pinset; settled means that nothing is under way.
+func (r *Reconciler) standing(ctx context.Context, pin api.Pin) (op operation, settled bool) {
+	if calm := Calm(pin, r.id); calm != api.TrackerStatusPinned {
+		return operation{status: calm}, true
+	}
+	held, err := r.pins.Has(ctx, pin)
+	switch {
+	case err != nil:
+		return operation{status: api.TrackerStatusClusterError, err: err}, true
+	case held:
+		return operation{status: api.TrackerStatusPinned}, true
+	}
+	if op, busy := r.operation(pin.Cid.Cid); busy {
+		return op, false
+	}
+	if r.scanning.Load() { // it may not have got there yet
+		return operation{status: api.TrackerStatusPinQueued}, true
+	}
+	return operation{status: api.TrackerStatusUnexpectedlyUnpinned, err: errUnexpectedlyUnpinned}, true
+}
+
+// Calm is how a peer stands with a pin of the pinset once it has nothing left to do about it.
+func Calm(pin api.Pin, id peer.ID) api.TrackerStatus {
 	switch {
 	case pin.Type == api.MetaType:
-		return t.info(pin, api.TrackerStatusSharded, nil)
-	case pin.IsRemotePin(t.id):
-		return t.info(pin, api.TrackerStatusRemote, nil)
-	}
-	held, err := t.pins.Has(ctx, pin)
-	switch op, busy := t.operation(pin.Cid.Cid); {
-	case err != nil:
-		return t.info(pin, api.TrackerStatusClusterError, err)
-	case held:
-		return t.info(pin, api.TrackerStatusPinned, nil)
-	case busy:
-		info := t.info(pin, op.status, nil)
-		t.describe(&info, op)
-		return info
-	case t.scanning.Load(): // it may not have got there yet
-		return t.info(pin, api.TrackerStatusPinQueued, nil)
+		return api.TrackerStatusSharded
+	case pin.IsRemotePin(id):
+		return api.TrackerStatusRemote
 	default:
-		return t.info(pin, api.TrackerStatusUnexpectedlyUnpinned, errUnexpectedlyUnpinned)
+		return api.TrackerStatusPinned
 	}
 }
 

@@ -1,0 +1,207 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/consensus"
+)
+
+const (
+	// repinBatch is how many pins are looked at, and given new holders, together.
+	repinBatch = 256
+	// repinCheck is how often the leader looks after pins although nobody came or went: a pass before may have failed.
+	repinCheck = time.Hour
+	// repinRetry is how long the leader waits after a pass that failed.
+	repinRetry = time.Minute
+)
+
+// repin gives the pins of members that are gone to others, while this peer leads: a pin that has fewer holders left than
+// its least number. A member is gone when it was removed, or has been away for Options.RepinAfter. It returns when ctx ends.
+func (p *Peer) repin(ctx context.Context) error {
+	if p.opts.RepinAfter <= 0 {
+		return nil
+	}
+	tick := time.NewTicker(min(p.opts.RepinAfter/4+1, memberInterval))
+	defer tick.Stop()
+	roll := newRollCall(p.opts.RepinAfter)
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		if p.consensus.Status().Leader != p.ID() {
+			roll = newRollCall(p.opts.RepinAfter)
+			continue
+		}
+		members, err := p.consensus.Peers(ctx)
+		if err != nil {
+			continue
+		}
+		if !roll.call(time.Now(), members, p.connected) {
+			continue
+		}
+		moved, err := p.repinLost(ctx, roll.present)
+		roll.done(time.Now(), err == nil)
+		if moved > 0 || err != nil {
+			p.logger.Info("pins of members that are gone were given to others", "pins", moved, "error", err)
+		}
+	}
+}
+
+func (p *Peer) connected(id peer.ID) bool {
+	return id == p.ID() || p.host.Network().Connectedness(id) == network.Connected
+}
+
+// rollCall tells which members are gone, and when to look after pins.
+type rollCall struct {
+	grace   time.Duration
+	missing map[peer.ID]time.Time // since when
+	present []peer.ID             // members that are not gone
+	due     time.Time
+}
+
+func newRollCall(grace time.Duration) *rollCall {
+	return &rollCall{grace: grace, missing: make(map[peer.ID]time.Time)}
+}
+
+// call reports whether it is time to look after pins.
+func (r *rollCall) call(now time.Time, members []peer.ID, connected func(peer.ID) bool) bool {
+	var present []peer.ID
+	for _, id := range members {
+		since, missing := r.missing[id]
+		switch {
+		case connected(id):
+			delete(r.missing, id)
+		case !missing:
+			r.missing[id] = now
+		case now.Sub(since) > r.grace:
+			continue
+		}
+		present = append(present, id)
+	}
+	slices.Sort(present)
+	if !slices.Equal(present, r.present) {
+		r.present, r.due = present, now
+	}
+	return !now.Before(r.due)
+}
+
+// done notes how it went.
+func (r *rollCall) done(now time.Time, well bool) {
+	if r.due = now.Add(repinCheck); !well {
+		r.due = now.Add(repinRetry)
+	}
+}
+
+// repinLost gives new holders to every pin that has too few among those present.
+func (p *Peer) repinLost(ctx context.Context, present []peer.ID) (moved int, err error) {
+	pins, err := p.consensus.Pins(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("look for pins without holders: %w", err)
+	}
+	query := consensus.Query{Limit: repinBatch}
+	for {
+		var ops []consensus.Op
+		var lost []api.Pin
+		next, err := pins.Scan(ctx, query, func(pin api.Pin) error {
+			if short(pin, present) {
+				lost = append(lost, pin)
+			}
+			return nil
+		})
+		if err != nil {
+			return moved, fmt.Errorf("look for pins without holders: %w", err)
+		}
+		for _, pin := range lost {
+			op, err := p.replaceHolders(ctx, pin, present)
+			if err != nil {
+				return moved, err
+			}
+			ops = append(ops, op)
+		}
+		n, err := p.applyMoves(ctx, ops)
+		if moved += n; err != nil {
+			return moved, err
+		}
+		if query.After = next; next == "" {
+			return moved, nil
+		}
+	}
+}
+
+// short tells whether a pin has fewer holders among those present than it should, and can have more.
+func short(pin api.Pin, present []peer.ID) bool {
+	if pin.Type != api.DataType || pin.IsPinEverywhere() || len(pin.Allocations) == 0 {
+		return false
+	}
+	held := 0
+	for _, id := range pin.Allocations {
+		if slices.Contains(present, id) {
+			held++
+		}
+	}
+	return held < pin.ReplicationFactorMin && held < len(present)
+}
+
+// replaceHolders decides on new holders among those present, on condition that the pin is still the one that was read.
+func (p *Peer) replaceHolders(ctx context.Context, pin api.Pin, present []peer.ID) (consensus.Op, error) {
+	current, revision, err := p.consensus.Local().GetRevision(ctx, pin.Cid)
+	if err != nil {
+		return consensus.Op{}, fmt.Errorf("read pin of %s: %w", pin.Cid, err)
+	}
+	order, err := p.placement(ctx)
+	if err != nil {
+		return consensus.Op{}, fmt.Errorf("allocate %s anew: %w", pin.Cid, err)
+	}
+	gone := func(id peer.ID) bool { return !slices.Contains(present, id) }
+	holders := slices.DeleteFunc(slices.Clone(current.Allocations), gone)
+	for _, id := range order {
+		if len(holders) < current.ReplicationFactorMax && !gone(id) && !slices.Contains(holders, id) {
+			holders = append(holders, id)
+		}
+	}
+	if len(holders) < current.ReplicationFactorMin {
+		p.logger.Warn("too few peers can hold a pin", "cid", pin.Cid, "holders", len(holders), "least", current.ReplicationFactorMin)
+	}
+	current.Allocations = holders
+	return consensus.PinOp(current).IfRevision(revision), nil
+}
+
+// placement lists the peers in the order in which the allocator would have them hold something new.
+func (p *Peer) placement(ctx context.Context) (order []peer.ID, err error) {
+	something := api.PinWithOpts(api.CidUndef, api.PinOptions{ReplicationFactorMin: 1, ReplicationFactorMax: math.MaxInt32})
+	err = p.clusterAPI.get().CallContext(ctx, "", "Cluster", "BlockAllocate", something, &order)
+	return order, err
+}
+
+// applyMoves commits new holders of pins, and counts those that took effect: a pin that somebody else has changed
+// meanwhile stays as that one wants it.
+func (p *Peer) applyMoves(ctx context.Context, ops []consensus.Op) (int, error) {
+	if len(ops) == 0 {
+		return 0, nil
+	}
+	done, err := p.consensus.Propose(ctx, ops...)
+	if err != nil {
+		return 0, fmt.Errorf("commit new holders of %d pins: %w", len(ops), err)
+	}
+	moved := 0
+	for _, err := range done.Errs {
+		switch {
+		case err == nil:
+			moved++
+		case !errors.Is(err, consensus.ErrConflict):
+			return moved, fmt.Errorf("commit new holders: %w", err)
+		}
+	}
+	return moved, nil
+}

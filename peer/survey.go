@@ -1,0 +1,204 @@
+package peer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/peer/reconcile"
+)
+
+// surveyPage is how many pins of the pinset are read at a time; no longer is a view of the state held.
+const surveyPage = 1024
+
+// StatusAll sends, in the order of the CIDs' bytes, where every member stands with every pin of the pinset, as far as it
+// matches the filter, and closes out. It holds a page of pins in memory, however many there are: each member tells in the
+// same order what is not as the pinset says, and the streams are merged. A member that cannot tell has the status
+// cluster_error, wherever another one's matches.
+func (a API) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.GlobalPinInfo) error {
+	defer close(out)
+	return a.peer.survey(ctx, filter, out)
+}
+
+func (p *Peer) survey(ctx context.Context, filter api.TrackerStatus, out chan<- api.GlobalPinInfo) error {
+	pins, err := p.consensus.Pins(ctx)
+	if err != nil {
+		return err
+	}
+	accounts, end, err := p.openAccounts(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer end()
+	query := consensus.Query{Limit: surveyPage}
+	for {
+		page := make([]api.Pin, 0, surveyPage)
+		next, err := pins.Scan(ctx, query, func(pin api.Pin) error {
+			page = append(page, pin)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, pin := range page {
+			info, matches := merge(pin, accounts, filter)
+			if !matches {
+				continue
+			}
+			select {
+			case out <- info:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if query.After = next; next == "" {
+			return nil
+		}
+	}
+}
+
+// StatusOf is StatusAll for some pins, at most MaxStatusOf, which this peer has read from the pinset. It returns an item for
+// each, nil where no member matches the filter.
+func (a API) StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerStatus) ([]*api.GlobalPinInfo, error) {
+	if len(pins) == 0 {
+		return nil, nil
+	}
+	sorted := make([]int, len(pins))
+	cids := make([]api.Cid, len(pins))
+	for i := range pins {
+		sorted[i] = i
+	}
+	slices.SortFunc(sorted, func(i, j int) int { return strings.Compare(pins[i].Cid.KeyString(), pins[j].Cid.KeyString()) })
+	for n, i := range sorted {
+		cids[n] = pins[i].Cid
+	}
+	accounts, end, err := a.peer.openAccounts(ctx, cids)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	infos := make([]*api.GlobalPinInfo, len(pins))
+	for _, i := range sorted {
+		if info, matches := merge(pins[i], accounts, filter); matches {
+			infos[i] = &info
+		}
+	}
+	return infos, nil
+}
+
+// MaxStatusOf is how many pins StatusOf may be asked for.
+const MaxStatusOf = maxSurveyed
+
+// openAccounts asks every member for the status of the pins of some CIDs, or of all if there are none. The accounts are
+// good until end is called.
+func (p *Peer) openAccounts(ctx context.Context, cids []api.Cid) (accounts []*account, end func(), err error) {
+	members, err := p.consensus.Peers(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	question := reconcile.Survey{Index: p.consensus.Applied(), Cids: cids}
+	accounts = make([]*account, len(members))
+	var asked sync.WaitGroup
+	for i, id := range members {
+		asked.Go(func() { accounts[i] = p.openAccount(ctx, id, question) })
+	}
+	asked.Wait()
+	return accounts, func() {
+		cancel()
+		for _, a := range accounts {
+			a.close()
+		}
+	}, nil
+}
+
+// merge puts together what the accounts say of one pin. It reports whether one of them matches the filter.
+func merge(pin api.Pin, accounts []*account, filter api.TrackerStatus) (api.GlobalPinInfo, bool) {
+	info := api.GlobalPinInfo{
+		Cid: pin.Cid, Name: pin.Name, Allocations: pin.Allocations, Origins: pin.Origins,
+		Created: pin.Timestamp, Metadata: pin.Metadata, PeerMap: make(map[string]api.PinInfoShort, len(accounts)),
+	}
+	matches := false
+	for _, a := range accounts {
+		stands := a.of(pin)
+		failed := stands.Status == api.TrackerStatusClusterError
+		if stands.Status.Match(filter) {
+			matches = true
+		} else if !failed {
+			continue
+		}
+		info.PeerMap[a.name] = stands
+	}
+	return info, matches
+}
+
+// account is what one member tells of the pins, in the order of their CIDs' bytes.
+type account struct {
+	id    peer.ID
+	name  string // the ID as text
+	self  api.PinInfoShort
+	next  func() (surveyRecord, error) // the error ends the account
+	close func()
+
+	ahead surveyRecord // told, and not passed yet
+	whole bool         // all was told
+	err   error        // why no more will be
+}
+
+// of tells where the member stands with a pin. Pins must be asked for in order.
+func (a *account) of(pin api.Pin) api.PinInfoShort {
+	key := pin.Cid.KeyString()
+	for a.err == nil && !a.whole && a.ahead.key < key {
+		a.ahead, a.err = a.next()
+		a.whole = a.ahead.kind == surveyEnd
+	}
+	stands := a.self
+	switch {
+	case a.err != nil:
+		stands.Status, stands.TS, stands.Error = api.TrackerStatusClusterError, time.Now(), a.err.Error()
+	case a.ahead.key == key && a.ahead.kind == surveyDiffers:
+		stands.Status, stands.TS = a.ahead.Status, a.ahead.TS
+		stands.AttemptCount, stands.Error = a.ahead.AttemptCount, a.ahead.Error
+	default:
+		stands.Status, stands.TS = reconcile.Calm(pin, a.id), pin.Timestamp
+		if stands.TS.IsZero() {
+			stands.TS = time.Now()
+		}
+	}
+	return stands
+}
+
+// openAccount asks a member. What goes wrong shows in the account.
+func (p *Peer) openAccount(ctx context.Context, id peer.ID, question reconcile.Survey) *account {
+	a := &account{id: id, name: id.String(), close: func() {}}
+	stream, err := p.askSurvey(ctx, id, question)
+	if err != nil {
+		a.self, a.err = p.lastKnown(ctx, id), fmt.Errorf("peer %s: %w", id, err)
+		return a
+	}
+	a.self, a.next, a.close = stream.self, stream.next, stream.close
+	return a
+}
+
+// lastKnown describes a member that does not answer, as its latest sign of life did.
+func (p *Peer) lastKnown(ctx context.Context, id peer.ID) api.PinInfoShort {
+	for _, m := range p.monitor.LatestMetrics(ctx, "ping") {
+		var sign struct {
+			PeerName      string          `json:"peer_name"`
+			IPFS          peer.ID         `json:"ipfs_id"`
+			IPFSAddresses []api.Multiaddr `json:"ipfs_addresses"`
+		}
+		if m.Peer == id && json.Unmarshal([]byte(m.Value), &sign) == nil {
+			return api.PinInfoShort{PeerName: sign.PeerName, IPFS: sign.IPFS, IPFSAddresses: sign.IPFSAddresses}
+		}
+	}
+	return api.PinInfoShort{}
+}
