@@ -46,17 +46,26 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 		return err
 	}
 
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.Serve(ctx) })
-	g.Go(func() error { return gw.Serve(ctx) })
-	g.Go(func() error { return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc.Clients, rest), logger) })
-	g.Go(func() error { return serveAPI(ctx, conf, p.Calls(), rpc.Members, logger) })
+	// The last client's request needs the peer at work, and what it does for the other members, until it is answered.
+	inside, stopInside := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopInside()
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return p.Serve(inside) })
+	all.Go(func() error { return proxy.NewServer(p.Calls(), rpc.Members, conf.ShutdownTimeout/4, logger).Serve(inside) })
+
+	clients, ctx := errgroup.WithContext(ctx)
+	clients.Go(func() error { return gw.Serve(ctx) })
+	clients.Go(func() error { return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc.Clients, rest), logger) })
 	if listeners.rest != nil {
-		g.Go(func() error { return serveAPI(ctx, conf, listeners.rest, rest, logger) })
+		clients.Go(func() error { return serveAPI(ctx, conf, listeners.rest, rest, logger) })
 	}
+	all.Go(func() error {
+		defer stopInside()
+		return clients.Wait()
+	})
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
 		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen)
-	return g.Wait()
+	return all.Wait()
 }
 
 func serveAPI(ctx context.Context, conf config.Config, l net.Listener, h http.Handler, logger *slog.Logger) error {
