@@ -51,7 +51,9 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 	defer stopInside()
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return p.Serve(inside) })
-	all.Go(func() error { return proxy.NewServer(p.Calls(), rpc.Members, conf.ShutdownTimeout/4, logger).Serve(inside) })
+	all.Go(func() error {
+		return proxy.NewServer(p.Calls(), rpc.Members, conf.ShutdownTimeout/4, logger).Serve(inside)
+	})
 
 	clients, ctx := errgroup.WithContext(ctx)
 	clients.Go(func() error { return gw.Serve(ctx) })
