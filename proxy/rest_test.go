@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/ipfs/boxo/path/resolver"
@@ -291,5 +293,39 @@ func TestRESTRouting(t *testing.T) {
 	none := restServe(t, newRestFake(), func(o *RESTOptions) { o.Monitor = nil })
 	if got := restAsk(t, "GET", none.URL+"/monitor/metrics", ""); got.StatusCode != 404 {
 		t.Errorf("no monitor: status %d", got.StatusCode)
+	}
+}
+
+// Every route is one of IPFS Cluster's, or stands in docs/openapi.yaml; and nothing stands there that is no route.
+func TestRoutesAreDescribed(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromFile("../docs/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stock := []string{
+		"GET /id", "GET /version", "GET /peers", "POST /peers", "DELETE /peers/{peer}", "POST /add",
+		"GET /allocations/{hash}", "POST /pins/{hash}/recover", "POST /pins/recover", "GET /pins/{hash}", "POST /pins/{hash}",
+		"DELETE /pins/{hash}", "POST /pins/{keyType:ipfs|ipns|ipld}/{path:.*}", "DELETE /pins/{keyType:ipfs|ipns|ipld}/{path:.*}",
+		"POST /ipfs/gc", "GET /health/graph", "GET /health/alerts", "GET /health/bandwidth", "GET /health",
+		"GET /monitor/metrics/{name}", "GET /monitor/metrics",
+	}
+	described := make(map[string]bool)
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			described[method+" "+path] = true
+		}
+	}
+	a := &rest{RESTOptions{
+		Monitor: newRestFake(), Pinset: struct{ BulkPinset }{}, Events: struct{ Events }{}, Consensus: func() consensus.Status { return consensus.Status{} },
+	}}
+	for _, r := range a.routes() {
+		route := r.method + " " + r.pattern
+		if !described[route] && !slices.Contains(stock, route) {
+			t.Errorf("%s is not described", route)
+		}
+		delete(described, route)
+	}
+	for route := range described {
+		t.Errorf("%s is described and not there", route)
 	}
 }
