@@ -120,7 +120,7 @@ func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOut
 	blocks, since := -1, time.Now()
 	var failure error
 	for {
-		reply, err := p.awaits.ask(ctx, id, req)
+		reply, err := p.askHolder(ctx, id, req)
 		switch {
 		case ctx.Err() != nil:
 			return holderOutcome{err: ctx.Err()}
@@ -143,6 +143,14 @@ func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOut
 			return holderOutcome{err: ctx.Err()}
 		}
 	}
+}
+
+// askHolder asks a peer once. This one, which no stream leads to, answers for itself.
+func (p *Peer) askHolder(ctx context.Context, id peer.ID, req reconcile.AwaitRequest) (reconcile.AwaitReply, error) {
+	if id == p.ID() {
+		return p.reconciler.Await(ctx, req)
+	}
+	return p.awaits.ask(ctx, id, req)
 }
 
 // pause waits for d, or returns false when ctx ends first.
