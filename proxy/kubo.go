@@ -66,6 +66,12 @@ func (k kubo) onNodeOf(node func(*http.Request) (*core.IpfsNode, error)) http.Ha
 	})
 }
 
+// at serves all commands on a node with another repository, for those that open it by themselves.
+func (k kubo) at(repo string, node *core.IpfsNode) http.Handler {
+	k.repo = repo
+	return k.onNodeOf(func(*http.Request) (*core.IpfsNode, error) { return node, nil })
+}
+
 func (k kubo) context(node func() (*core.IpfsNode, error)) commands.Context {
 	return commands.Context{ConfigRoot: k.repo, ReqLog: k.log, ConstructNode: node}
 }

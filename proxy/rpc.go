@@ -18,6 +18,7 @@ type RPCOptions struct {
 	Pinset   Pinset         // what commands that pin act on
 	Peers    Peers          // this one and the others
 	Collect  Collector      // prepares that node for a collection
+	Settings Settings       // of that node; most are those of all
 	Copies   int            // how many peers hold what is pinned; all if it is not positive
 	Listener net.Listener   // where clients connect
 	Logger   *slog.Logger
@@ -58,6 +59,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 		"shutdown": refuse(kubo, "a peer is not stopped through its API; stop its service instead"),
 		"":         withConsistency(withAcks(own)),
 	}
+	settingsAPI{kubo: kubo, node: &apiNode, own: own, settings: o.Settings, members: blocks.members}.commands(alone)
 	whole := maps.Clone(alone)
 	whole["repo/gc"] = collectAll(o.Peers)
 	whole["repo/stat"] = statCluster(kubo, o, blocks)
@@ -74,6 +76,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	members.Handle("/", clients)
 	members.Handle(nodePath+"/", http.StripPrefix(nodePath, trusted))
 	members.Handle(nodePath+hasPath, answerHas(o.Node.Blockstore))
+	members.Handle(nodePath+settingsPath, answerSettings(o.Settings))
 	return &RPC{Clients: clients, Members: members}, nil
 }
 
