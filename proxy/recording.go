@@ -11,6 +11,7 @@ type recording struct {
 	header  http.Header
 	atStart http.Header // what it was when the body began
 	status  int
+	flushed bool
 	body    bytes.Buffer
 }
 
@@ -39,7 +40,10 @@ func (r *recording) Write(p []byte) (int, error) {
 }
 
 // Flush implements http.Flusher, which kubo looks for.
-func (r *recording) Flush() { r.WriteHeader(http.StatusOK) }
+func (r *recording) Flush() {
+	r.WriteHeader(http.StatusOK)
+	r.flushed = true
+}
 
 // failed tells that the answer is an error.
 func (r *recording) failed() bool {
@@ -51,7 +55,9 @@ func (r *recording) replay(w http.ResponseWriter) {
 	maps.Copy(w.Header(), r.atStart)
 	w.WriteHeader(r.status)
 	_, _ = w.Write(r.body.Bytes()) // the client is gone if this fails
-	_ = http.NewResponseController(w).Flush()
+	if r.flushed {
+		_ = http.NewResponseController(w).Flush()
+	}
 	for name, values := range r.header {
 		if _, sent := r.atStart[name]; !sent {
 			w.Header()[name] = values

@@ -71,7 +71,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 		}
 		own.ServeHTTP(w, r)
 	})))
-	clients := newAddressed(o.Peers, alone, whole, o.Logger)
+	clients := blocks.members.toOwner(newAddressed(o.Peers, alone, whole, o.Logger))
 	members := http.NewServeMux()
 	members.Handle("/", clients)
 	members.Handle(nodePath+"/", http.StripPrefix(nodePath, trusted))

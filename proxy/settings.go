@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
@@ -92,6 +93,9 @@ func (s settingsAPI) change(w http.ResponseWriter, r *http.Request) {
 		return !done.failed()
 	})
 	if err != nil {
+		if done != nil { // it knows which headers clients want
+			maps.Copy(w.Header(), done.atStart)
+		}
 		writeSettingsError(w, err)
 		return
 	}
@@ -106,7 +110,10 @@ func (s settingsAPI) change(w http.ResponseWriter, r *http.Request) {
 func (s settingsAPI) try(r *http.Request, repo string, body []byte) *recording {
 	again := func() *http.Request {
 		again := r.Clone(r.Context())
-		again.Body = io.NopCloser(bytes.NewReader(body))
+		again.Body = http.NoBody
+		if len(body) > 0 {
+			again.Body = io.NopCloser(bytes.NewReader(body))
+		}
 		return again
 	}
 	done := record(s.kubo.at(repo, s.node), again())

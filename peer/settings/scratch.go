@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 
 	serialize "github.com/ipfs/kubo/config/serialize"
+	"github.com/ipfs/kubo/repo"
 	"github.com/ipfs/kubo/repo/fsrepo"
 
 	kuboconfig "github.com/ipfs/kubo/config"
@@ -36,14 +38,45 @@ func try(dir string, before Tree, run func(repo string)) (after Tree, err error)
 	if err := serialize.WriteConfigFile(file, scratch); err != nil {
 		return nil, fmt.Errorf("write configuration of scratch repository: %w", err)
 	}
+	r, err := fsrepo.Open(dir) // so that it stays open between commands, as a node's
+	if err != nil {
+		return nil, fmt.Errorf("open scratch repository: %w", err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
 	run(dir)
-	if err := serialize.ReadConfigFile(file, &after); err != nil {
-		return nil, fmt.Errorf("read configuration of scratch repository: %w", err)
+	if after, err = result(r, file); err != nil {
+		return nil, err
 	}
 	for _, c := range standIns() {
-		if value, ok := lookup(after, c.Path); ok && len(Diff(Tree{"": c.Value}, Tree{"": value})) == 0 {
+		if value, _ := lookup(after, c.Path); reflect.DeepEqual(value, c.Value) {
 			after = carry(after, before, c.Path)
 		}
 	}
 	return after, nil
+}
+
+// result reads a repository's configuration. Kubo takes nothing out of the file when it writes all of its settings, and what
+// it removed would come back with the next start: what it works with decides.
+func result(r repo.Repo, file string) (Tree, error) {
+	var tree Tree
+	if err := serialize.ReadConfigFile(file, &tree); err != nil {
+		return nil, fmt.Errorf("read configuration of scratch repository: %w", err)
+	}
+	conf, err := r.Config()
+	if err != nil {
+		return nil, fmt.Errorf("read configuration of scratch repository: %w", err)
+	}
+	works, err := kuboconfig.ToMap(conf)
+	if err != nil {
+		return nil, err
+	}
+	written, err := kuboconfig.FromMap(tree)
+	if err != nil {
+		return nil, err
+	}
+	stands, err := kuboconfig.ToMap(written)
+	if err != nil {
+		return nil, err
+	}
+	return Apply(tree, Diff(stands, works)), nil
 }
