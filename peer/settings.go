@@ -14,10 +14,10 @@ func (p *Peer) openLocalSettings(context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.localSettings, err = settings.OpenLocal(settings.LocalOptions{
+	p.localSettings = settings.OpenLocal(settings.LocalOptions{
 		File: p.dir.settings(), Write: writeFile, Public: p.opts.Public, Own: p.opts.ConfigureIPFS, Sealer: sealer, Logger: p.logger,
 	})
-	return err
+	return nil
 }
 
 func (p *Peer) openSettings(context.Context) error {

@@ -37,22 +37,23 @@ type stored struct {
 	Values []consensus.Value
 }
 
-// OpenLocal reads what was in force when the peer last ran.
-func OpenLocal(o LocalOptions) (*Local, error) {
+// OpenLocal reads what was in force when the peer last ran. If that is lost, the peer learns it from the cluster.
+func OpenLocal(o LocalOptions) *Local {
 	l := &Local{o: o, layers: layers{public: o.Public, own: o.Own}}
 	raw, err := os.ReadFile(o.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		return l, nil
+		return l
 	}
 	var content stored
 	if err == nil {
 		err = json.Unmarshal(raw, &content)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the settings in force from %s: %w", o.File, err)
+		o.Logger.Error("settings made through the API are in force only after they came from the cluster", "file", o.File, "error", err)
+		return l
 	}
 	l.over = l.read(content.Values)
-	return l, nil
+	return l
 }
 
 // read decodes the cluster's values. One that cannot be read must not keep a peer from its work.

@@ -44,8 +44,7 @@ func diff(changes []Change, at Path, before, after Tree) []Change {
 }
 
 // Apply returns the tree with the changes made, which must be in the order of their paths. What stands where a path needs
-// an object gives way to one. An empty object leaves an object as it is. The tree itself stays as it was; the new one
-// shares with it what did not change.
+// an object gives way to one. The tree itself stays as it was; the new one shares with it what did not change.
 func Apply(tree Tree, changes []Change) Tree {
 	tree = clone(tree)
 	for _, c := range changes {
@@ -59,11 +58,6 @@ func Apply(tree Tree, changes []Change) Tree {
 		name := c.Path[last]
 		if c.Removed {
 			delete(at, name)
-			continue
-		}
-		if empty, ok := c.Value.(Tree); ok && len(empty) == 0 {
-			below, _ := at[name].(Tree)
-			at[name] = clone(below)
 			continue
 		}
 		at[name] = c.Value
