@@ -38,7 +38,10 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	apiNode := *o.Node // shares everything with the node but what must be cluster-wide
 	apiNode.Pinning = pins
 	apiNode.Blockstore = pausing{o.Node.Blockstore}
-	kubo := newKubo(o)
+	kubo, err := newKubo(o)
+	if err != nil {
+		return nil, err
+	}
 	own, err := kubo.commands(&apiNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
@@ -50,7 +53,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	}
 	memberNode := apiNode
 	memberNode.Pinning = reading
-	trusted, err := kubo.trusting().commands(&memberNode)
+	trusted, err := newTrusted(kubo, &memberNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
 	}
@@ -78,6 +81,14 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	members.Handle(nodePath+hasPath, answerHas(o.Node.Blockstore))
 	members.Handle(nodePath+settingsPath, answerSettings(o.Settings))
 	return &RPC{Clients: clients, Members: members}, nil
+}
+
+func newTrusted(k kubo, node *core.IpfsNode) (http.Handler, error) {
+	k, err := k.trusting()
+	if err != nil {
+		return nil, err
+	}
+	return k.commands(node)
 }
 
 // commandMux finds the handler of a command; that of "" is for all others.
