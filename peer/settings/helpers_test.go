@@ -3,6 +3,7 @@ package settings
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -148,10 +149,13 @@ type peerRig struct {
 	conf *kuboconfig.Config // the default one
 }
 
-func newPeer(t *testing.T, cluster *fakeCluster, dir string, own func(*kuboconfig.Config) error) *peerRig {
+func newPeer(t *testing.T, cluster Cluster, dir string, own func(*kuboconfig.Config) error) *peerRig {
 	t.Helper()
-	identity, err := kuboconfig.CreateIdentity(os.Stderr, []options.KeyGenerateOption{options.Key.Type(options.Ed25519Key)})
+	identity, err := kuboconfig.CreateIdentity(io.Discard, []options.KeyGenerateOption{options.Key.Type(options.Ed25519Key)})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	r := &peerRig{t: t, dir: dir}
