@@ -113,19 +113,28 @@ func (l layers) refuse(changes []Change, asked, next Tree) error {
 		if there == has && reflect.DeepEqual(want, got) {
 			continue
 		}
-		for _, path := range perPeer() {
-			if c.Path.within(path) {
-				return refusal{fmt.Errorf("%s is each peer's own and cannot be changed through the API; "+
-					"set it in the configuration of the peers", c.Path)}
-			}
+		if path, ok := touched(perPeer(), c.Path); ok {
+			return refusal{fmt.Errorf("%s is each peer's own and cannot be changed through the API; "+
+				"set it in the configuration of the peers", path)}
 		}
-		for _, path := range l.firm() {
-			if c.Path.within(path) {
-				return refusal{fmt.Errorf("%s keeps the node out of the public network (public_network is false) and cannot be changed "+
-					"through the API; set it in the configuration of the peers", c.Path)}
-			}
+		if path, ok := touched(l.firm(), c.Path); ok {
+			return refusal{fmt.Errorf("%s keeps the node out of the public network (public_network is false) and cannot be changed "+
+				"through the API; set it in the configuration of the peers", path)}
 		}
 		return refusal{fmt.Errorf("%s is set by this peer's own configuration (ipfs.%[1]s) and cannot be changed through the API", c.Path)}
 	}
 	return nil
+}
+
+// touched finds the setting that a change at a path changes, if one of those listed is there, above or below.
+func touched(list []Path, at Path) (Path, bool) {
+	for _, path := range list {
+		if at.within(path) {
+			return at, true
+		}
+		if path.within(at) {
+			return path, true
+		}
+	}
+	return nil, false
 }

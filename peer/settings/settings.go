@@ -188,7 +188,10 @@ func (s *Settings) attempt(ctx context.Context, run func(repo string) bool) (cha
 	if err := s.commit(ctx, over, changes); err != nil {
 		return false, err
 	}
-	return true, s.refresh(consensus.WithStale(ctx))
+	if err := s.refresh(consensus.WithStale(ctx)); err != nil { // this peer has applied the change
+		return true, fmt.Errorf("committed, but not yet in force on this peer: %w", err)
+	}
+	return true, nil
 }
 
 func (s *Settings) commit(ctx context.Context, over overlay, changes []Change) error {

@@ -152,6 +152,7 @@ func TestRefusedChangesChangeNothing(t *testing.T) {
 		{"Addresses", Tree{}, "Addresses.API " + perPeer},
 		{"Datastore.Spec.path", "elsewhere", "Datastore.Spec.path " + perPeer},
 		{"Datastore.Spec", nil, "Datastore.Spec " + perPeer},
+		{"Datastore", nil, "Datastore.Spec " + perPeer},
 		{"Mounts.IPFS", "/mnt", "Mounts.IPFS " + perPeer},
 		{"Pubsub.SeenMessagesStrategy", "last-seen", "Pubsub.SeenMessagesStrategy is set by this peer's " + ours},
 		{"Pubsub", Tree{"Router": "floodsub"}, "Pubsub.SeenMessagesStrategy is set by this peer's " + ours},
