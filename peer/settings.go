@@ -2,6 +2,8 @@ package peer
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"github.com/underlay/underlay/internal/seal"
 	"github.com/underlay/underlay/peer/ipfs"
@@ -21,6 +23,9 @@ func (p *Peer) openLocalSettings(context.Context) error {
 }
 
 func (p *Peer) openSettings(context.Context) error {
+	if err := os.RemoveAll(p.dir.scratch()); err != nil { // of a process that was killed
+		return fmt.Errorf("clear scratch repository: %w", err)
+	}
 	p.settings = settings.New(settings.Options{
 		Local: p.localSettings, Cluster: p.consensus, Scratch: p.dir.scratch(),
 		Write: func(tree map[string]any) error { return ipfs.SetConfig(p.node.Repo, p.dir.ipfs(), tree) },

@@ -104,6 +104,15 @@ func TestSettingsThroughBalancer(t *testing.T) {
 	t.Logf("%d of %d changes seen at once, %s each", seen, pairs, (time.Since(began) / time.Duration(pairs)).Round(time.Millisecond))
 	c.checkEqualSettings()
 
+	// A request that names a peer changes all of them too.
+	if _, err := c.Peers[1].Own("config", "Gateway.NoFetch", "true", "bool=true"); err != nil {
+		t.Error(err)
+	}
+	for _, p := range c.Peers {
+		if got, err := p.Own("config", "Gateway.NoFetch"); err != nil || !strings.Contains(got, "true") {
+			t.Errorf("%s says %s, %v", p.Name, got, err)
+		}
+	}
 	out := IPFS(t, "--api", Multiaddr(b.API), "config", "--json", "Import.CidVersion", "1") + IPFS(t, "--api", Multiaddr(b.API), "config", "Import.CidVersion")
 	if strings.TrimSpace(out) != "1" {
 		t.Errorf("the stock client prints %q", out)
@@ -234,13 +243,17 @@ func TestSettingsWithoutMajority(t *testing.T) {
 	c.Kill(c.Peers[1])
 	c.Kill(c.Peers[2])
 	p := c.Peers[0]
+	var asked sync.WaitGroup
 	for _, args := range [][]string{{"Pubsub.Router"}, {"Pubsub.Router", "gossipsub"}} {
-		_, err := p.RPC("config", args...)
-		var status *StatusError
-		if !errors.As(err, &status) || status.Code != http.StatusServiceUnavailable || !strings.Contains(status.Body, `"Type":"error"`) {
-			t.Errorf("config %q: %v", args, err)
-		}
+		asked.Go(func() {
+			_, err := p.RPC("config", args...)
+			var status *StatusError
+			if !errors.As(err, &status) || status.Code != http.StatusServiceUnavailable || !strings.Contains(status.Body, `"Type":"error"`) {
+				t.Errorf("config %q: %v", args, err)
+			}
+		})
 	}
+	asked.Wait()
 	if got, err := p.RPC("config", "Pubsub.Router", "consistency=stale"); err != nil || !strings.Contains(got, "floodsub") {
 		t.Errorf("a stale read: %s, %v", got, err)
 	}
