@@ -26,7 +26,7 @@ import (
 	"github.com/underlay/underlay/internal/seal"
 )
 
-func testSealer(t *testing.T) *seal.Sealer {
+func testSealer(t testing.TB) *seal.Sealer {
 	t.Helper()
 	s, err := seal.New(bytes.Repeat([]byte{7}, 32))
 	if err != nil {
@@ -143,13 +143,13 @@ func (c *fakeCluster) CommitAtomic(_ context.Context, ops ...consensus.Op) (cons
 // peerRig is the settings of a peer with a repository, in a cluster.
 type peerRig struct {
 	*Settings
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	log  bytes.Buffer
 	conf *kuboconfig.Config // the default one
 }
 
-func newPeer(t *testing.T, cluster Cluster, dir string, own func(*kuboconfig.Config) error) *peerRig {
+func newPeer(t testing.TB, cluster Cluster, dir string, own func(*kuboconfig.Config) error) *peerRig {
 	t.Helper()
 	identity, err := kuboconfig.CreateIdentity(io.Discard, []options.KeyGenerateOption{options.Key.Type(options.Ed25519Key)})
 	if err != nil {
@@ -207,7 +207,7 @@ func (r *peerRig) set(key string, value any) error {
 }
 
 // onRepo runs f as a command does.
-func onRepo(t *testing.T, f func(repo.Repo) error) func(string) bool {
+func onRepo(t testing.TB, f func(repo.Repo) error) func(string) bool {
 	return func(dir string) bool {
 		r, err := fsrepo.Open(dir)
 		if err != nil {

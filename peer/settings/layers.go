@@ -42,9 +42,7 @@ func (l layers) firm() []Path {
 // configuration over it all. The error says why no node could start with the result.
 func (l layers) effective(over overlay) (Tree, error) {
 	tree := Apply(l.base, over.changes)
-	for _, path := range l.firm() {
-		tree = carry(tree, l.base, path)
-	}
+	tree = Apply(tree, carry(tree, l.base, l.firm()))
 	own, err := l.ownChanges(tree)
 	if err != nil {
 		return nil, err

@@ -47,12 +47,13 @@ func try(dir string, before Tree, run func(repo string)) (after Tree, err error)
 	if after, err = result(r, file); err != nil {
 		return nil, err
 	}
+	var kept []Path
 	for _, c := range standIns() {
 		if value, _ := lookup(after, c.Path); reflect.DeepEqual(value, c.Value) {
-			after = carry(after, before, c.Path)
+			kept = append(kept, c.Path)
 		}
 	}
-	return after, nil
+	return Apply(after, carry(after, before, kept)), nil
 }
 
 // result reads a repository's configuration. Kubo takes nothing out of the file when it writes all of its settings, and what

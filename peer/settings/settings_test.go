@@ -188,9 +188,7 @@ func TestPrivateNodeStaysPrivate(t *testing.T) {
 	for public, want := range map[bool]string{true: "<nil>", false: "Routing.Type keeps the node out of the public network"} {
 		l.public = public
 		next := Apply(base, Diff(base, asked))
-		for _, path := range l.firm() {
-			next = carry(next, l.base, path)
-		}
+		next = Apply(next, carry(next, l.base, l.firm()))
 		if err := l.refuse(Diff(base, asked), asked, next); !strings.HasPrefix(fmt.Sprint(err), want) {
 			t.Errorf("public %v: %v", public, err)
 		}

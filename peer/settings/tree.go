@@ -44,32 +44,43 @@ func diff(changes []Change, at Path, before, after Tree) []Change {
 }
 
 // Apply returns the tree with the changes made, which must be in the order of their paths. What stands where a path needs
-// an object gives way to one. The tree itself stays as it was; the new one shares with it what did not change.
+// an object gives way to one. The tree itself stays as it was.
 func Apply(tree Tree, changes []Change) Tree {
 	tree = clone(tree)
 	for _, c := range changes {
 		at := tree
 		last := len(c.Path) - 1
 		for _, name := range c.Path[:last] {
-			below, _ := at[name].(Tree)
-			below = clone(below)
-			at[name], at = below, below
+			below, ok := at[name].(Tree)
+			if !ok {
+				below = make(Tree)
+				at[name] = below
+			}
+			at = below
 		}
-		name := c.Path[last]
 		if c.Removed {
-			delete(at, name)
+			delete(at, c.Path[last])
 			continue
 		}
-		at[name] = c.Value
+		at[c.Path[last]] = copied(c.Value)
 	}
 	return tree
 }
 
 func clone(tree Tree) Tree {
-	if tree == nil {
-		return make(Tree)
+	copies := make(Tree, len(tree))
+	for name, value := range tree {
+		copies[name] = copied(value)
 	}
-	return maps.Clone(tree)
+	return copies
+}
+
+// copied is a value of which a tree may be changed. Lists are never changed.
+func copied(value any) any {
+	if below, ok := value.(Tree); ok {
+		return clone(below)
+	}
+	return value
 }
 
 // lookup returns what a tree has at a path.
@@ -84,15 +95,15 @@ func lookup(tree Tree, path Path) (value any, ok bool) {
 	return value, true
 }
 
-// carry makes a path of tree what it is in from.
-func carry(tree, from Tree, path Path) Tree {
-	value, ok := lookup(from, path)
-	if _, there := lookup(tree, path); !ok && !there {
-		return tree
+// carry lists what makes a tree at some paths, none of which leads to another, what it is there in from.
+func carry(tree, from Tree, paths []Path) (changes []Change) {
+	for _, path := range paths {
+		value, ok := lookup(from, path)
+		if ok {
+			changes = append(changes, Change{Path: path, Value: value})
+		} else if _, there := lookup(tree, path); there {
+			changes = append(changes, Change{Path: path, Removed: true})
+		}
 	}
-	changes := []Change{{Path: path, Removed: true}}
-	if ok {
-		changes = append(changes, Change{Path: path, Value: value})
-	}
-	return Apply(tree, changes)
+	return changes
 }
