@@ -203,29 +203,36 @@ func TestConcurrentSettings(t *testing.T) {
 	c.AwaitReady(c.Peers...)
 
 	for _, p := range c.Peers {
-		list, err := p.RPC("bootstrap/list")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var now struct{ Peers []string }
-		if err := json.Unmarshal([]byte(list), &now); err != nil {
-			t.Fatal(err)
-		}
-		for text := range acked {
-			if !slices.Contains(now.Peers, text) {
-				t.Errorf("%s has lost %s", p.Name, text)
-			}
-		}
-		if conf, err := p.RPC("config", "Addresses.NoAnnounce"); err != nil || strings.Contains(conf, "192.0.2.0") {
-			t.Errorf("%s has what was refused: %s, %v", p.Name, conf, err)
-		}
-		gateway, _ := p.shared(t)["Gateway"].(map[string]any)
-		if value, _ := gateway["RootRedirect"].(string); !same[value] {
-			t.Errorf("%s has the value %q", p.Name, value)
-		}
+		p.checkConcurrent(t, acked, same)
 	}
 	c.checkEqualSettings()
 	t.Logf("%d of %d changes of a list acknowledged around the death of the leader; %d of as many of one value not", len(acked), clients*each, unknown)
+}
+
+// checkConcurrent checks what a peer has after concurrent changes: all that was acknowledged of a list, one of the values
+// that were given to one setting, and nothing that was refused.
+func (p *Peer) checkConcurrent(t *testing.T, acked, values map[string]bool) {
+	t.Helper()
+	list, err := p.RPC("bootstrap/list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var now struct{ Peers []string }
+	if err := json.Unmarshal([]byte(list), &now); err != nil {
+		t.Fatal(err)
+	}
+	for text := range acked {
+		if !slices.Contains(now.Peers, text) {
+			t.Errorf("%s has lost %s", p.Name, text)
+		}
+	}
+	if conf, err := p.RPC("config", "Addresses.NoAnnounce"); err != nil || strings.Contains(conf, "192.0.2.0") {
+		t.Errorf("%s has what was refused: %s, %v", p.Name, conf, err)
+	}
+	gateway, _ := p.shared(t)["Gateway"].(map[string]any)
+	if value, _ := gateway["RootRedirect"].(string); !values[value] {
+		t.Errorf("%s has the value %q", p.Name, value)
+	}
 }
 
 // refused tells an answer that says that the request cannot be carried out, rather than that this peer could not.

@@ -280,67 +280,67 @@ func TestServeFollows(t *testing.T) {
 	}
 }
 
-// What cannot be in force must not keep a peer from its work.
-func TestPeerStartsWithoutWhatItCannotUse(t *testing.T) {
-	t.Run("sealed with another secret", func(t *testing.T) {
-		dir, cluster := t.TempDir(), newFakeCluster()
-		a := newPeer(t, cluster, dir, nil)
-		if err := a.set("Pubsub.Router", "floodsub"); err != nil {
-			t.Fatal(err)
+// What cannot be in force must not keep a peer from its work: this one, and the next two.
+func TestSettingSealedWithAnotherSecretIsLeftOut(t *testing.T) {
+	dir, cluster := t.TempDir(), newFakeCluster()
+	a := newPeer(t, cluster, dir, nil)
+	if err := a.set("Pubsub.Router", "floodsub"); err != nil {
+		t.Fatal(err)
+	}
+	other, err := seal.New([]byte("another secret of the cluster"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := overlay{revision: cluster.index}
+	ops, err := over.ops([]Change{{Path: Path{"Pubsub", "DisableSigning"}, Value: true}}, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cluster.CommitAtomic(t.Context(), ops...); err != nil {
+		t.Fatal(err)
+	}
+	a.sync()
+	a.wantValue(false, "Pubsub", "DisableSigning")
+	a.wantValue("floodsub", "Pubsub", "Router")
+	if !strings.Contains(a.log.String(), "Pubsub.DisableSigning") {
+		t.Errorf("the log says %s", &a.log)
+	}
+	if again := newPeer(t, cluster, dir, nil); again.read("Pubsub", "Router") != "floodsub" {
+		t.Error("the others are not in force after a restart")
+	}
+}
+
+func TestSettingsAgainstThePeersOwnConfigurationAreLeftOut(t *testing.T) {
+	dir, cluster := t.TempDir(), newFakeCluster()
+	if err := newPeer(t, cluster, dir, nil).set("Pubsub.Router", "floodsub"); err != nil {
+		t.Fatal(err)
+	}
+	again := newPeer(t, cluster, dir, func(conf *kuboconfig.Config) error {
+		if conf.Pubsub.Router == "floodsub" {
+			return errors.New("does not go with it")
 		}
-		other, err := seal.New([]byte("another secret of the cluster"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		over := overlay{revision: cluster.index}
-		ops, err := over.ops([]Change{{Path: Path{"Pubsub", "DisableSigning"}, Value: true}}, other)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := cluster.CommitAtomic(t.Context(), ops...); err != nil {
-			t.Fatal(err)
-		}
-		a.sync()
-		a.wantValue(false, "Pubsub", "DisableSigning")
-		a.wantValue("floodsub", "Pubsub", "Router")
-		if !strings.Contains(a.log.String(), "Pubsub.DisableSigning") {
-			t.Errorf("the log says %s", &a.log)
-		}
-		if again := newPeer(t, cluster, dir, nil); again.read("Pubsub", "Router") != "floodsub" {
-			t.Error("the others are not in force after a restart")
-		}
+		return nil
 	})
-	t.Run("against its own configuration", func(t *testing.T) {
-		dir, cluster := t.TempDir(), newFakeCluster()
-		if err := newPeer(t, cluster, dir, nil).set("Pubsub.Router", "floodsub"); err != nil {
-			t.Fatal(err)
-		}
-		again := newPeer(t, cluster, dir, func(conf *kuboconfig.Config) error {
-			if conf.Pubsub.Router == "floodsub" {
-				return errors.New("does not go with it")
-			}
-			return nil
-		})
-		again.wantValue("", "Pubsub", "Router")
-		if !strings.Contains(again.log.String(), "does not go with it") {
-			t.Errorf("the log says %s", &again.log)
-		}
-	})
-	t.Run("of a damaged file", func(t *testing.T) {
-		dir, cluster := t.TempDir(), newFakeCluster()
-		if err := newPeer(t, cluster, dir, nil).set("Pubsub.Router", "floodsub"); err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(dir, "settings.json")
-		if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		again := newPeer(t, cluster, dir, nil)
-		again.wantValue("", "Pubsub", "Router")
-		if !strings.Contains(again.log.String(), file) {
-			t.Errorf("the log says %s", &again.log)
-		}
-		again.sync()
-		again.wantValue("floodsub", "Pubsub", "Router")
-	})
+	again.wantValue("", "Pubsub", "Router")
+	if !strings.Contains(again.log.String(), "does not go with it") {
+		t.Errorf("the log says %s", &again.log)
+	}
+}
+
+func TestDamagedFileKeepsNoPeerFromItsWork(t *testing.T) {
+	dir, cluster := t.TempDir(), newFakeCluster()
+	if err := newPeer(t, cluster, dir, nil).set("Pubsub.Router", "floodsub"); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "settings.json")
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := newPeer(t, cluster, dir, nil)
+	again.wantValue("", "Pubsub", "Router")
+	if !strings.Contains(again.log.String(), file) {
+		t.Errorf("the log says %s", &again.log)
+	}
+	again.sync()
+	again.wantValue("floodsub", "Pubsub", "Router")
 }
