@@ -37,9 +37,10 @@ the environment, then flags; later ones win. ` + "`underlay config`" + ` prints 
 are written like ` + "`10s` or `1m30s`" + `; in the environment and in flags, lists are separated by commas and maps are written as
 ` + "`key=value,key=value`" + `.
 
-Under ` + "`ipfs`" + ` any of kubo's own settings may be given by kubo's names, nested as in its configuration file; they are merged over
-our defaults at every start. In the environment it is a JSON object, as a flag ` + "`--ipfs Pubsub.Enabled=true`" + `, which may be
-repeated. Refused are the identity and kubo's own API and gateway addresses, which this program serves itself.
+Under ` + "`ipfs`" + ` any of kubo's own settings may be given by kubo's names, nested as in its configuration file; at every start they are
+merged over our defaults and what was changed through the API (see [operations](operations.md)). In the environment it is a JSON
+object, as a flag ` + "`--ipfs Pubsub.Enabled=true`" + `, which may be repeated. Refused are the identity and kubo's own API and gateway
+addresses, which this program serves itself.
 
 | setting | default | environment | flag | meaning |
 |---|---|---|---|---|

@@ -48,6 +48,8 @@ func (d *dataDir) ipfs() string     { return filepath.Join(d.root, "ipfs") }
 func (d *dataDir) cluster() string  { return filepath.Join(d.root, "cluster") }
 func (d *dataDir) identity() string { return filepath.Join(d.root, "cluster", "identity.json") }
 func (d *dataDir) secret() string   { return filepath.Join(d.root, "cluster", "secret") }
+func (d *dataDir) settings() string { return filepath.Join(d.root, "cluster", "settings.json") }
+func (d *dataDir) scratch() string  { return filepath.Join(d.root, "scratch") }
 
 // Close releases the lock. It is the last thing that a peer gives back.
 func (d *dataDir) Close() error {

@@ -25,6 +25,7 @@ import (
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/peer/ipfs"
 	"github.com/underlay/underlay/peer/reconcile"
+	"github.com/underlay/underlay/peer/settings"
 )
 
 // Options configure a peer. The zero value of a field means its default where one is named.
@@ -82,6 +83,9 @@ type Peer struct {
 	mesh       *mesh
 	doubts     doubts
 
+	localSettings *settings.Local
+	settings      *settings.Settings
+
 	waitingMu sync.Mutex
 	waiting   error // why this peer is in no cluster yet
 
@@ -107,7 +111,7 @@ func Open(ctx context.Context, o Options) (_ *Peer, err error) {
 	}()
 	ctx = context.WithoutCancel(ctx)
 	for _, open := range []func(context.Context) error{
-		p.openDir, p.openNode, p.openHost, p.openConsensus, p.openReconciler, p.openCalls, p.openCluster, p.openMesh,
+		p.openDir, p.openLocalSettings, p.openNode, p.openHost, p.openConsensus, p.openSettings, p.openReconciler, p.openCalls, p.openCluster, p.openMesh,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -138,7 +142,7 @@ func (p *Peer) openDir(context.Context) (err error) {
 
 func (p *Peer) openNode(ctx context.Context) (err error) {
 	p.node, err = ipfs.Open(ctx, ipfs.Options{
-		Dir: p.dir.ipfs(), Public: p.opts.Public, Configure: p.opts.ConfigureIPFS, CloseTimeout: p.opts.CloseTimeout,
+		Dir: p.dir.ipfs(), Public: p.opts.Public, Arrange: p.localSettings.Arrange, CloseTimeout: p.opts.CloseTimeout,
 	})
 	if err != nil {
 		return err
@@ -236,6 +240,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g.Go(func() error { return p.reconciler.Serve(ctx) })
 	g.Go(func() error { return p.settleDoubts(ctx) })
 	g.Go(func() error { return p.repin(ctx) })
+	g.Go(func() error { return p.settings.Serve(ctx) })
 	return g.Wait()
 }
 

@@ -161,7 +161,11 @@ func TestGCSpeaksAsKuboDoes(t *testing.T) {
 // A collection waits for an upload that runs, but not for ever: those of the other peers come after it.
 func TestGCDoesNotWaitForEver(t *testing.T) {
 	r := newRPCRig(t)
-	gc := serve(t, listenLoopback(t), collectHere(newKubo(r.options), r.options, 50*time.Millisecond), time.Second)
+	k, err := newKubo(r.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gc := serve(t, listenLoopback(t), collectHere(k, r.options, 50*time.Millisecond), time.Second)
 	loose := branch(t, "loose")
 	r.store(loose)
 	upload := r.node.Blockstore.PinLock(t.Context())

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 
@@ -14,36 +15,48 @@ import (
 
 // kubo serves kubo's own command tree, on whatever node it is given.
 type kubo struct {
-	settings *core.IpfsNode // whose repository says who may do what through the API
+	settings *core.IpfsNode // whose configuration says who may do what through the API
 	repo     string         // directory of that repository
 	listener net.Listener
 	log      *commands.ReqLog // of all commands, for diag/cmds
 }
 
-func newKubo(o RPCOptions) kubo {
-	return kubo{settings: o.Node, repo: o.Repo, listener: o.Listener, log: &commands.ReqLog{}}
+func newKubo(o RPCOptions) (kubo, error) {
+	conf, err := o.Node.Repo.Config()
+	if err != nil {
+		return kubo{}, fmt.Errorf("read who may do what through the RPC API: %w", err)
+	}
+	k := kubo{repo: o.Repo, listener: o.Listener, log: &commands.ReqLog{}}
+	return k.with(o.Node, conf), nil
 }
 
 // trusting is the same for those who need no authorization.
-func (k kubo) trusting() kubo {
-	settings := *k.settings
-	settings.Repo = trustingRepo{k.settings.Repo}
+func (k kubo) trusting() (kubo, error) {
+	own, err := k.settings.Repo.Config()
+	if err != nil {
+		return kubo{}, err
+	}
+	conf := *own
+	conf.API.Authorizations = nil
+	return k.with(k.settings, &conf), nil
+}
+
+// with is the same by a configuration that stays as it is: as with kubo, who may do what is settled when it starts.
+func (k kubo) with(node *core.IpfsNode, conf *kuboconfig.Config) kubo {
+	settings := *node
+	settings.Repo = fixedRepo{node.Repo, conf}
 	k.settings = &settings
 	return k
 }
 
-type trustingRepo struct{ repo.Repo }
+// fixedRepo is a repository whose configuration does not change.
+type fixedRepo struct {
+	repo.Repo
+	conf *kuboconfig.Config
+}
 
 // Config implements repo.Repo.
-func (r trustingRepo) Config() (*kuboconfig.Config, error) {
-	own, err := r.Repo.Config()
-	if err != nil {
-		return nil, err
-	}
-	conf := *own
-	conf.API.Authorizations = nil
-	return &conf, nil
-}
+func (r fixedRepo) Config() (*kuboconfig.Config, error) { return r.conf, nil }
 
 // commands serves all commands on a node.
 func (k kubo) commands(node *core.IpfsNode) (http.Handler, error) {
@@ -64,6 +77,12 @@ func (k kubo) onNodeOf(node func(*http.Request) (*core.IpfsNode, error)) http.Ha
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// at serves all commands on a node with another repository, for those that open it by themselves.
+func (k kubo) at(repo string, node *core.IpfsNode) http.Handler {
+	k.repo = repo
+	return k.onNodeOf(func(*http.Request) (*core.IpfsNode, error) { return node, nil })
 }
 
 func (k kubo) context(node func() (*core.IpfsNode, error)) commands.Context {

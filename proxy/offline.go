@@ -32,15 +32,22 @@ func seesCluster(r *http.Request) bool {
 // commandOf is the command that a request is for, which kubo finds in the path before an argument: "block/get" for
 // /api/v0/block/get/CID. It is empty when there is none.
 func commandOf(r *http.Request) string {
+	command, _ := commandAndArgument(r)
+	return command
+}
+
+// commandAndArgument is commandOf, and whether something comes after the command in the path.
+func commandAndArgument(r *http.Request) (command string, argument bool) {
 	var names []string
 	at := corecommands.Root
 	for name := range strings.SplitSeq(strings.TrimPrefix(r.URL.Path, corehttp.APIPath+"/"), "/") {
 		if at = at.Subcommands[name]; at == nil {
+			argument = true
 			break
 		}
 		names = append(names, name)
 	}
-	return strings.Join(names, "/")
+	return strings.Join(names, "/"), argument
 }
 
 // option tells whether an option of a command is set, as kubo reads it.

@@ -18,6 +18,7 @@ type RPCOptions struct {
 	Pinset   Pinset         // what commands that pin act on
 	Peers    Peers          // this one and the others
 	Collect  Collector      // prepares that node for a collection
+	Settings Settings       // of that node; most are those of all
 	Copies   int            // how many peers hold what is pinned; all if it is not positive
 	Listener net.Listener   // where clients connect
 	Logger   *slog.Logger
@@ -37,7 +38,10 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	apiNode := *o.Node // shares everything with the node but what must be cluster-wide
 	apiNode.Pinning = pins
 	apiNode.Blockstore = pausing{o.Node.Blockstore}
-	kubo := newKubo(o)
+	kubo, err := newKubo(o)
+	if err != nil {
+		return nil, err
+	}
 	own, err := kubo.commands(&apiNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
@@ -49,7 +53,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	}
 	memberNode := apiNode
 	memberNode.Pinning = reading
-	trusted, err := kubo.trusting().commands(&memberNode)
+	trusted, err := newTrusted(kubo, &memberNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
 	}
@@ -58,6 +62,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 		"shutdown": refuse(kubo, "a peer is not stopped through its API; stop its service instead"),
 		"":         withConsistency(withAcks(own)),
 	}
+	settingsAPI{kubo: kubo, node: &apiNode, own: own, settings: o.Settings, members: blocks.members}.commands(alone)
 	whole := maps.Clone(alone)
 	whole["repo/gc"] = collectAll(o.Peers)
 	whole["repo/stat"] = statCluster(kubo, o, blocks)
@@ -69,12 +74,21 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 		}
 		own.ServeHTTP(w, r)
 	})))
-	clients := newAddressed(o.Peers, alone, whole, o.Logger)
+	clients := blocks.members.toOwner(newAddressed(o.Peers, alone, whole, o.Logger))
 	members := http.NewServeMux()
 	members.Handle("/", clients)
 	members.Handle(nodePath+"/", http.StripPrefix(nodePath, trusted))
 	members.Handle(nodePath+hasPath, answerHas(o.Node.Blockstore))
+	members.Handle(nodePath+settingsPath, answerSettings(o.Settings))
 	return &RPC{Clients: clients, Members: members}, nil
+}
+
+func newTrusted(k kubo, node *core.IpfsNode) (http.Handler, error) {
+	k, err := k.trusting()
+	if err != nil {
+		return nil, err
+	}
+	return k.commands(node)
 }
 
 // commandMux finds the handler of a command; that of "" is for all others.

@@ -25,12 +25,13 @@ import (
 // rpcRig is kubo's RPC API on a real node, with a pinset in a map behind it.
 type rpcRig struct {
 	*serving
-	t       testing.TB
-	node    *core.IpfsNode
-	pinset  *mapPinset
-	self    member
-	options RPCOptions
-	dropped atomic.Int32 // how often DropUnwanted was called
+	t        testing.TB
+	node     *core.IpfsNode
+	pinset   *mapPinset
+	self     member
+	options  RPCOptions
+	settings *fakeSettings
+	dropped  atomic.Int32 // how often DropUnwanted was called
 }
 
 func newRPCRig(t testing.TB) *rpcRig {
@@ -71,9 +72,9 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	}
 	pinset.holds = func(c cid.Cid) func() { return pins.Hold(api.PinCid(api.NewCid(c))) }
 	l, calls := listenLoopback(t), listenLoopback(t)
-	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name)}
+	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name), settings: &fakeSettings{repo: dir, attempts: 1}}
 	r.options = RPCOptions{
-		Node: node, Repo: dir, Pinset: pinset, Peers: r.self, Collect: r, Listener: l, Logger: slog.New(slog.DiscardHandler),
+		Node: node, Repo: dir, Pinset: pinset, Peers: r.self, Collect: r, Settings: r.settings, Listener: l, Logger: slog.New(slog.DiscardHandler),
 	}
 	rpc, err := NewRPC(r.options)
 	if err != nil {

@@ -60,6 +60,7 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 		Pinset:   p,
 		Peers:    p,
 		Collect:  p,
+		Settings: p.Settings(),
 		Copies:   c.Cluster.ReplicationMax,
 		Listener: l,
 		Logger:   logger,

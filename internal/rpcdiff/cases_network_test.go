@@ -68,8 +68,6 @@ func configCases() []testCase {
 			rpc("config", "arg=Import.HashFunction", "arg=sha2-512").named("hash"),
 			rpc("add", "pin=false").with(content("config of imports, in chunks")),
 			rpc("block/put").with(content("config of imports")), rpc("dag/put").with(content(`{"config":"imports"}`)),
-			rpc("config", "arg=Import", "arg={}", "json=true").named("back"), // three times: on each peer
-			rpc("config", "arg=Import", "arg={}", "json=true").named("back"),
 			rpc("config", "arg=Import", "arg={}", "json=true").named("back"),
 			rpc("add", "pin=false").with(content("config of imports, in chunks")).named("add after that"),
 		}},

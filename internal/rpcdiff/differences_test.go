@@ -13,11 +13,12 @@ func differences() []difference { return slices.Concat(forGood(), forNow()) }
 // forGood are differences that a cluster has by its nature.
 func forGood() []difference {
 	const (
-		stop  = "a peer is stopped by its service, not through its API"
-		own   = "each peer has its own network, settings and store"
-		swap  = "the nodes of members exchange blocks by a protocol of their own"
-		whole = "a pin is acknowledged when the cluster has all that is below it, which kubo does not look at here"
-		known = "the nodes of a cluster know each other, so that there is somebody to ask"
+		stop    = "a peer is stopped by its service, not through its API"
+		own     = "each peer has its own network, settings and store"
+		refused = "a setting that each peer has for itself, or with which no node could start, is not changed through the API"
+		swap    = "the nodes of members exchange blocks by a protocol of their own"
+		whole   = "a pin is acknowledged when the cluster has all that is below it, which kubo does not look at here"
+		known   = "the nodes of a cluster know each other, so that there is somebody to ask"
 	)
 	return []difference{
 		{test: "*", step: "*", field: "header X-Underlay-Peer", on: everywhere(), ours: "^<peer>$", why: "each answer names the peer that gave it"},
@@ -42,15 +43,16 @@ func forGood() []difference {
 		{test: "swarm", step: "swarm/peering/ls", field: "body.Peers", on: inCluster(), why: own},
 		{test: "swarm", step: "one", field: "body.Strings", on: inCluster(), why: own},
 		{test: "swarm", step: "swarm/filters/rm", field: "body.Strings", on: inCluster(), why: own},
-		{test: "bootstrap", step: "bootstrap/rm", field: "body.Peers", on: inCluster(), why: own},
 		{test: "p2p", step: "one", field: "body.Listeners", on: inCluster(), why: own},
 		{test: "config", step: "*", field: "body*Addresses.API", on: everywhere(), why: "this program's own listener serves the API"},
 		{test: "config", step: "*", field: "body*Addresses.Gateway", on: everywhere(), why: "this program's own gateway"},
 		{test: "config", step: "*", field: "body*Addresses.Swarm", on: everywhere(), why: "every node listens on ports of its own"},
 		{test: "config", step: "*", field: "body*Datastore.Spec*", on: everywhere(), why: "blocks are synced, the rest is in Pebble"},
 		{test: "config", step: "*", field: "body*Datastore.StorageMax", on: everywhere(), why: "the node may fill its volume"},
-		{test: "config", step: "read again", field: "body.Value", on: inCluster(), why: own},
-		{test: "pin remote", step: "*", field: "*", on: inCluster(), why: "remote services are settings of one peer"},
+		{test: "config profile", step: "*", field: "body*Addresses*", on: everywhere(), why: own},
+		{test: "config profile", step: "*", field: "body*Datastore*", on: everywhere(), why: own},
+		{test: "config refused", step: "*", field: "status", on: everywhere(), ours: "^403$", why: refused},
+		{test: "config refused", step: "*", field: "body*", on: everywhere(), why: refused},
 		{test: "pin update", step: "to what nobody has", field: "body.Message", on: everywhere(), ours: "^\"context deadline exceeded\"$", why: "kubo walks both DAGs side by side and names the block"},
 		{test: "dag put above what nobody has", step: "dag/put", field: "*", on: everywhere(), why: whole},
 		{test: "dag put above what nobody has", step: "pin/rm", field: "*", on: everywhere(), why: whole},
@@ -61,9 +63,8 @@ func forGood() []difference {
 // forNow are differences that shall go.
 func forNow() []difference {
 	const (
-		files  = "until the mutable file system is one for the cluster"
-		keys   = "until keys and names are one for the cluster"
-		config = "until settings are one for the cluster"
+		files = "until the mutable file system is one for the cluster"
+		keys  = "until keys and names are one for the cluster"
 	)
 	return []difference{
 		{test: "add to-files", step: "look *", field: "*", on: inCluster(), why: files},
@@ -71,7 +72,6 @@ func forNow() []difference {
 		{test: "files and pins", step: "*", field: "*", on: inCluster(), why: files},
 		{test: "key", step: "*", field: "*", on: inCluster(), why: keys},
 		{test: "name", step: "*", field: "*", on: inCluster(), why: keys},
-		{test: "config of imports", step: "*", field: "body.*", on: inCluster(), why: config},
 		{test: "repo ls", step: "everything", field: "body", on: inCluster(), why: files},
 		{test: "repo gc", step: "everything", field: "body", on: inCluster(), why: files},
 	}

@@ -30,12 +30,14 @@ func settings() map[string]any {
 func cases() []testCase {
 	return slices.Concat(
 		safetyCases(), requestCases(), globalCases(), globalLimitCases(), configCases(), // configuration before others change it
+		settingsCases(), listCases(),
 		addCases(), addNameCases(), addFormatCases(), addPinCases(),
 		pinCases(), pinKindCases(), pinListCases(), pinUpdateCases(), pinRemoteCases(),
 		blockCases(), dagCases(), importCases(), objectCases(), readCases(),
 		filesCases(), keyCases(), nameCases(),
 		cidCases(), nodeCases(), networkCases(),
 		repoCases(), // collects what the others have left
+		refusedCases(),
 		[]testCase{{"shutdown", []step{rpc("shutdown")}}}, // kubo is gone after it: last
 	)
 }

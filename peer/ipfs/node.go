@@ -21,6 +21,9 @@ type Options struct {
 	Public       bool                           // join the public IPFS network
 	Configure    func(*kuboconfig.Config) error // applied to the default configuration at every start; may be nil
 	CloseTimeout time.Duration                  // bound on the node's Close
+
+	// Arrange makes the content of kubo's configuration file of the default configuration, in place of Configure.
+	Arrange func(*kuboconfig.Config) (map[string]any, error)
 }
 
 // Open starts a node online on its repository, which it creates on first use. The caller must pass it to Close. The node
@@ -30,7 +33,7 @@ func Open(ctx context.Context, o Options) (*core.IpfsNode, error) {
 	if err := loadPlugins(); err != nil {
 		return nil, err
 	}
-	r, err := openRepo(o.Dir, o.Public, o.Configure)
+	r, err := openRepo(o)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package ipfs
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,31 +17,33 @@ import (
 	"github.com/underlay/underlay/peer/ipfs/blockfiles"
 )
 
-// openRepo opens the IPFS repository in dir, creating it on first use. The node's identity is the one thing that
-// lives on from start to start in kubo's own config file; every other setting is our default with configure applied.
-func openRepo(dir string, public bool, configure func(*kuboconfig.Config) error) (repo.Repo, error) {
+// openRepo opens the IPFS repository of the options, creating it on first use. The node's identity is the one thing that
+// lives on from start to start in kubo's own config file; every other setting is our default with what the options make
+// of it.
+func openRepo(o Options) (repo.Repo, error) {
+	dir := o.Dir
 	file := filepath.Join(dir, kuboconfig.DefaultConfigFile)
 	exists := fsrepo.IsInitialized(dir)
 	identity, err := nodeIdentity(file, exists)
 	if err != nil {
 		return nil, err
 	}
-	conf, err := nodeConfig(identity, public)
+	conf, err := nodeConfig(identity, o.Public)
 	if err != nil {
 		return nil, err
 	}
 	if conf.Datastore.StorageMax, err = volumeSize(filepath.Dir(dir)); err != nil {
 		return nil, err
 	}
-	if configure != nil {
-		if err := configure(conf); err != nil {
-			return nil, fmt.Errorf("apply the ipfs settings: %w", err)
-		}
+	tree, err := o.arrange(conf)
+	if err != nil {
+		return nil, err
 	}
-	if exists {
-		err = writeNodeConfig(file, conf)
-	} else {
-		err = initRepo(dir, conf)
+	if !exists {
+		err = initRepo(dir, tree)
+	}
+	if err == nil {
+		err = writeNodeConfig(file, tree)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("prepare IPFS repository %s: %w", dir, err)
@@ -71,26 +72,6 @@ func nodeIdentity(file string, exists bool) (kuboconfig.Identity, error) {
 		return kuboconfig.Identity{}, fmt.Errorf("read IPFS identity from %s: %w", file, err)
 	}
 	return old.Identity, nil
-}
-
-// writeNodeConfig leaves an unchanged file alone, so that a peer starts on a full or read-only disk.
-func writeNodeConfig(file string, conf *kuboconfig.Config) error {
-	old, err := serialize.Load(file)
-	if err != nil {
-		return err
-	}
-	was, err := kuboconfig.Marshal(old)
-	if err != nil {
-		return err
-	}
-	is, err := kuboconfig.Marshal(conf)
-	if err != nil {
-		return err
-	}
-	if bytes.Equal(was, is) {
-		return nil
-	}
-	return replaceFile(file, is)
 }
 
 // nodeConfig is the node's configuration before the user's settings.

@@ -14,7 +14,11 @@ import (
 
 // initRepo makes the repository in dir, whole and on disk, or not at all. kubo syncs none of the files that it makes
 // once, so a power cut soon after the first start would leave some of them empty, and the node without its identity.
-func initRepo(dir string, conf *kuboconfig.Config) error {
+func initRepo(dir string, tree map[string]any) error {
+	conf, err := kuboconfig.FromMap(tree)
+	if err != nil {
+		return err
+	}
 	if _, err := os.Stat(dir); err == nil { // the user's own, perhaps a mount point, which cannot be replaced
 		return fillRepo(dir, conf)
 	}
