@@ -1,6 +1,7 @@
 package itest
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,7 @@ func TestClientExamples(t *testing.T) {
 		checkExample(t, c, cmd, "hello from Go")
 	})
 	packages := npmInstall(t, examples)
-	for _, client := range []string{"kubo-rpc-client", "ipfs-http-client"} {
+	for _, client := range []string{"kubo-rpc-client", "ipfs-http-client", "ipfs-cluster"} {
 		t.Run(client, func(t *testing.T) {
 			cmd := exec.Command("node", client+".mjs", b.API)
 			cmd.Dir = packages
@@ -47,7 +48,7 @@ func npmInstall(t *testing.T, examples string) string {
 		t.Skip("needs npm and Node.js for the JavaScript examples")
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "kubo-rpc-client.mjs", "ipfs-http-client.mjs"} {
+	for _, name := range []string{"package.json", "kubo-rpc-client.mjs", "ipfs-http-client.mjs", "ipfs-cluster.mjs"} {
 		raw, err := os.ReadFile(filepath.Join(examples, name))
 		if err != nil {
 			t.Fatal(err)
@@ -68,9 +69,11 @@ func npmInstall(t *testing.T, examples string) string {
 // be left pinned.
 func checkExample(t *testing.T, c *Cluster, cmd *exec.Cmd, content string) {
 	t.Helper()
-	out, err := cmd.CombinedOutput()
+	var faults bytes.Buffer
+	cmd.Stderr = &faults
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s%s", err, out, &faults)
 	}
 	shown := regexp.MustCompile(`(?m)^(bafk\w+).* recursive.*\n` + content + `\nunpinned (bafk\w+)`).FindStringSubmatch(string(out))
 	if shown == nil || shown[1] != shown[2] {
