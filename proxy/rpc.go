@@ -16,6 +16,7 @@ type RPCOptions struct {
 	Node     *core.IpfsNode // this peer's
 	Repo     string         // that node's repository directory
 	Pinset   Pinset         // what commands that pin act on
+	Keys     Keys           // what commands for keys and names act on
 	Peers    Peers          // this one and the others
 	Collect  Collector      // prepares that node for a collection
 	Copies   int            // how many peers hold what is pinned; all if it is not positive
@@ -42,6 +43,8 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
 	}
+	importKeysToNode()
+	own = withKeys(kubo, &apiNode, o.Keys, own)
 	reading := newReadingPinner(o.Pinset, blocks)
 	all, err := kubo.commands(newClusterNode(apiNode, pins, reading, blocks))
 	if err != nil {

@@ -37,6 +37,7 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
 		Logger:         logger,
+		NoteFailure:    proxy.NoteFailure,
 		Fatal:          fatal,
 	}
 }
@@ -56,6 +57,7 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 		Node:     p.Node(),
 		Repo:     filepath.Join(c.DataDir, "ipfs"),
 		Pinset:   p,
+		Keys:     p,
 		Peers:    p,
 		Collect:  p,
 		Copies:   c.Cluster.ReplicationMax,
