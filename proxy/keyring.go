@@ -33,9 +33,14 @@ func usesKeys(r *http.Request) bool {
 	return false
 }
 
-// withKeys serves the commands that use keys on a copy of the node that has those of the cluster, and the others by next.
-func withKeys(k kubo, node *core.IpfsNode, keys Keys, next http.Handler) http.Handler {
+// withKeys serves the commands that use keys on a copy of the node that has those of the cluster, and the others by next. A
+// request that is offline gets the node that sees the blocks of all peers.
+func withKeys(k kubo, online, offline *core.IpfsNode, keys Keys, next http.Handler) http.Handler {
 	keyed := k.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
+		node := online
+		if option(r, "offline") {
+			node = offline
+		}
 		store, self, err := keys.Keys(r.Context(), commandOf(r) == "key/rename")
 		if err != nil {
 			return nil, NoteFailure(r.Context(), err)

@@ -43,13 +43,14 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
 	}
-	importKeysToNode()
-	own = withKeys(kubo, &apiNode, o.Keys, own)
 	reading := newReadingPinner(o.Pinset, blocks)
-	all, err := kubo.commands(newClusterNode(apiNode, pins, reading, blocks))
+	clusterNode := newClusterNode(apiNode, pins, reading, blocks)
+	all, err := kubo.commands(clusterNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API with the blocks of all peers: %w", err)
 	}
+	importKeysToNode()
+	own = withKeys(kubo, &apiNode, clusterNode, o.Keys, own)
 	memberNode := apiNode
 	memberNode.Pinning = reading
 	trusted, err := kubo.trusting().commands(&memberNode)

@@ -2,6 +2,7 @@ package names
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/ipfs/boxo/ipns"
@@ -100,11 +101,11 @@ func (r *router) better(key string, a, b []byte) []byte {
 	return a
 }
 
-// PutValue implements routing.ValueStore. Like the node's own router it stores the record here first, then with others,
-// and fails if that fails.
+// PutValue implements routing.ValueStore. The cluster stores the record if it is valid and the newest one; the network may
+// have it in any case, and says what is wrong with it.
 func (r *router) PutValue(ctx context.Context, key string, rec []byte, o ...routing.Option) error {
 	if name, ok := nameOf(key); ok && r.records.validator.Validate(key, rec) == nil {
-		if err := r.records.put(ctx, name, rec); err != nil {
+		if err := r.records.put(ctx, name, rec); err != nil && !errors.Is(err, errOlder) {
 			return err
 		}
 	}
