@@ -42,6 +42,10 @@ func (p *Peer) leads() bool { return p.consensus.Status().Leader == p.ID() }
 // belongs to the peer.
 func (p *Peer) Node() *core.IpfsNode { return p.names.Node() }
 
+// PublicNode is the same for those who may read only: what they store with its routing goes to the network, and not into the
+// state of the cluster.
+func (p *Peer) PublicNode() *core.IpfsNode { return p.names.PublicNode() }
+
 // NamesOver resolves the names that the cluster has published, and all others by wider.
 func (p *Peer) NamesOver(wider namesys.NameSystem) namesys.NameSystem { return p.names.Over(wider) }
 

@@ -44,7 +44,8 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 
 func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.Options {
 	return gateway.Options{
-		Node:                  p.Node(),
+		Node:                  p.PublicNode(),
+		NamesOver:             p.NamesOver,
 		RetrievalTimeout:      c.Gateway.RetrievalTimeout,
 		MaxConcurrentRequests: c.Gateway.MaxConcurrentRequests,
 		ShutdownTimeout:       c.ShutdownTimeout / 2,

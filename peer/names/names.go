@@ -65,6 +65,13 @@ func New(o Options) (*Names, error) {
 // shares everything else with the node.
 func (n *Names) Node() *core.IpfsNode { return &n.node }
 
+// PublicNode is Node for those who may only read: what they store with its routing goes to the network alone.
+func (n *Names) PublicNode() *core.IpfsNode {
+	public := n.node
+	public.Routing = readingRouter{n.node.Routing, n.network}
+	return &public
+}
+
 // Over returns a name system that resolves the names of the cluster by its records, and all others by wider.
 func (n *Names) Over(wider namesys.NameSystem) namesys.NameSystem {
 	return &system{records: n.records, wider: wider, routing: n.node.Routing, network: n.network}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/state"
@@ -36,6 +37,14 @@ type Values interface {
 	CommitAtomic(ctx context.Context, ops ...consensus.Op) (consensus.Commit, error)
 }
 
+// unavailable is an error after which the same request may succeed on another peer, or here a little later.
+type unavailable struct{ error }
+
+func (e unavailable) Unwrap() error { return e.error }
+
+// HTTPStatus is the status that such a request is answered with.
+func (unavailable) HTTPStatus() int { return http.StatusServiceUnavailable }
+
 // records are the IPNS records of the cluster.
 type records struct {
 	values    Values
@@ -46,8 +55,10 @@ type records struct {
 // find returns the record of a name that is valid now, whether the cluster has published it, and its revision. It is nil
 // when there is none. It knows of everything that was acknowledged anywhere before the call, unless ctx is stale.
 func (r *records) find(ctx context.Context, name ipns.Name) (rec []byte, ours bool, err error) {
-	if err := r.catchUp(ctx, name); err != nil {
-		return nil, false, r.note(ctx, err)
+	if err := r.catchUp(ctx, name); ctx.Err() != nil {
+		return nil, false, ctx.Err()
+	} else if err != nil {
+		return nil, false, r.note(ctx, unavailable{fmt.Errorf("read record of a name: %w", err)})
 	}
 	for _, space := range []string{published, stored} {
 		value, err := r.here(ctx, space+name.String())

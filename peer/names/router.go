@@ -111,3 +111,14 @@ func (r *router) PutValue(ctx context.Context, key string, rec []byte, o ...rout
 	}
 	return r.ProvideManyRouter.PutValue(ctx, key, rec, o...)
 }
+
+// readingRouter finds the records of the cluster and stores none.
+type readingRouter struct {
+	irouting.ProvideManyRouter
+	network routing.ValueStore
+}
+
+// PutValue implements routing.ValueStore.
+func (r readingRouter) PutValue(ctx context.Context, key string, rec []byte, o ...routing.Option) error {
+	return r.network.PutValue(ctx, key, rec, o...)
+}
