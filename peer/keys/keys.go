@@ -20,8 +20,8 @@ const (
 	selfPlace = "self/key" // of the key called self
 )
 
-// Values is what the keys need of the replicated state.
-type Values interface {
+// State is what the keys need of the replicated state.
+type State interface {
 	// Barrier returns when this peer knows of everything that was acknowledged before.
 	Barrier(ctx context.Context) error
 	// Value returns what is stored under a key; state.ErrNotFound when there is nothing.
@@ -34,12 +34,12 @@ type Values interface {
 
 // Keys are the keys of the cluster. Any goroutine may use them.
 type Keys struct {
-	values Values
+	values State
 	sealer *seal.Sealer
 }
 
 // New returns the keys that are among values, sealed with sealer.
-func New(values Values, sealer *seal.Sealer) *Keys { return &Keys{values, sealer} }
+func New(values State, sealer *seal.Sealer) *Keys { return &Keys{values, sealer} }
 
 // Keyring is the keystore as one request sees it, and the key called self.
 type Keyring struct {

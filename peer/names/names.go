@@ -19,7 +19,7 @@ import (
 // Options say whose names these are. All are required.
 type Options struct {
 	Node   *core.IpfsNode // this peer's; it stays as it is
-	Values Values         // where the records are
+	Values State          // where the records are
 	Keys   *keys.Keys     // by which the leader publishes anew
 	Leads  func() bool    // whether this peer is the leader
 	Logger *slog.Logger

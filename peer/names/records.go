@@ -25,8 +25,8 @@ const (
 // looked up as that of a stranger.
 const strangerPatience = 2 * time.Second
 
-// Values is what the names need of the replicated state.
-type Values interface {
+// State is what the names need of the replicated state.
+type State interface {
 	// Barrier returns when this peer knows of everything that was acknowledged before.
 	Barrier(ctx context.Context) error
 	// Value returns what is stored under a key; state.ErrNotFound when there is nothing.
@@ -47,7 +47,7 @@ func (unavailable) HTTPStatus() int { return http.StatusServiceUnavailable }
 
 // records are the IPNS records of the cluster.
 type records struct {
-	values    Values
+	values    State
 	validator record.Validator
 	note      func(context.Context, error) error // is told of every failure of the cluster
 }
