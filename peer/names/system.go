@@ -24,6 +24,9 @@ var _ namesys.NameSystem = (*system)(nil)
 
 // Resolve implements namesys.Resolver.
 func (s *system) Resolve(ctx context.Context, p path.Path, options ...namesys.ResolveOption) (result namesys.Result, err error) {
+	if !p.Mutable() { // most paths
+		return namesys.Result{Path: p}, nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	err = namesys.ErrResolveFailed
