@@ -43,15 +43,12 @@ func newState(t testing.TB) shared {
 }
 
 // newNames are the names on one peer, which has a real node off every network.
-func newNames(t testing.TB, s shared, leads func() bool, configure func(*kuboconfig.Config)) *Names {
+func newNames(t testing.TB, s shared, leads func() bool) *Names {
 	t.Helper()
 	node, err := ipfs.Open(context.Background(), ipfs.Options{
 		Dir: filepath.Join(t.TempDir(), "ipfs"), CloseTimeout: 10 * time.Second,
 		Configure: func(conf *kuboconfig.Config) error {
 			conf.Addresses.Swarm = []string{"/ip4/127.0.0.1/tcp/0"}
-			if configure != nil {
-				configure(conf)
-			}
 			return nil
 		},
 	})

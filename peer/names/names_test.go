@@ -28,7 +28,7 @@ func wantResolved(t testing.TB, n *Names, from, to path.Path) {
 // Whoever publishes, the number of the record rises by one for each new value, and all peers know it at once.
 func TestPublishFromTwoPeers(t *testing.T) {
 	s := newState(t)
-	peers := []*Names{newNames(t, s, never, nil), newNames(t, s, never, nil)}
+	peers := []*Names{newNames(t, s, never), newNames(t, s, never)}
 	key, name := newKey(t)
 	for i := range 20 {
 		value := newPath(t, fmt.Sprint("value ", i))
@@ -51,7 +51,7 @@ func TestPublishFromTwoPeers(t *testing.T) {
 // Publications at the same time, on two peers, each get a number of their own.
 func TestPublishAtOnce(t *testing.T) {
 	s := newState(t)
-	peers := []*Names{newNames(t, s, never, nil), newNames(t, s, never, nil)}
+	peers := []*Names{newNames(t, s, never), newNames(t, s, never)}
 	key, name := newKey(t)
 	const n = 40
 	var publishing sync.WaitGroup
@@ -72,7 +72,7 @@ func TestPublishAtOnce(t *testing.T) {
 // A name leads to a name, as far as the caller wants to go.
 func TestResolveStepByStep(t *testing.T) {
 	s := newState(t)
-	n := newNames(t, s, never, nil)
+	n := newNames(t, s, never)
 	names := n.Node().Namesys
 	first, firstName := newKey(t)
 	second, secondName := newKey(t)
@@ -101,6 +101,27 @@ func TestResolveStepByStep(t *testing.T) {
 	}
 }
 
+// A domain that leads to a name of the cluster leads to its new value at once, although both may be remembered for long.
+func TestDomainLeadsToName(t *testing.T) {
+	s := newState(t)
+	key, name := newKey(t)
+	t.Setenv("IPFS_NS_MAP", "example.org:/ipns/"+name.String()) // boxo asks no server then
+	domain, err := path.NewPath("/ipns/example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	peers := []*Names{newNames(t, s, never), newNames(t, s, never)}
+	for i := range 4 {
+		value := newPath(t, fmt.Sprint("value ", i))
+		if err := peers[i%2].Node().Namesys.Publish(t.Context(), key, value, namesys.PublishWithTTL(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range peers {
+			wantResolved(t, p, domain, value)
+		}
+	}
+}
+
 // leaderless is a state that no leader answers for.
 type leaderless struct{ State }
 
@@ -116,10 +137,10 @@ func TestResolveWithoutLeader(t *testing.T) {
 	s := newState(t)
 	key, name := newKey(t)
 	value := newPath(t, "content")
-	if err := newNames(t, s, never, nil).Node().Namesys.Publish(t.Context(), key, value); err != nil {
+	if err := newNames(t, s, never).Node().Namesys.Publish(t.Context(), key, value); err != nil {
 		t.Fatal(err)
 	}
-	names := newNames(t, shared{leaderless{s.State}, s.keys}, never, nil).Node().Namesys
+	names := newNames(t, shared{leaderless{s.State}, s.keys}, never).Node().Namesys
 	if got, err := names.Resolve(t.Context(), name.AsPath()); !errors.Is(err, consensus.ErrNoLeader) {
 		t.Errorf("without a leader the name leads to %v, %v", got.Path, err)
 	}
@@ -136,7 +157,7 @@ func TestResolveWithoutLeader(t *testing.T) {
 // A record that a client puts through one peer is found through the other, and gives way to a newer one only.
 func TestPutRecord(t *testing.T) {
 	s := newState(t)
-	a, b := newNames(t, s, never, nil), newNames(t, s, never, nil)
+	a, b := newNames(t, s, never), newNames(t, s, never)
 	key, name := newKey(t)
 	records := make([][]byte, 3)
 	for i := range records {
@@ -155,7 +176,7 @@ func TestPutRecord(t *testing.T) {
 		if err != nil || string(got) != string(records[put.want]) {
 			t.Errorf("after record %d there is not record %d: %v", put.record, put.want, err)
 		}
-		wantResolved(t, newNames(t, s, never, nil), name.AsPath(), newPath(t, fmt.Sprint(put.want)))
+		wantResolved(t, newNames(t, s, never), name.AsPath(), newPath(t, fmt.Sprint(put.want)))
 	}
 	_, other := newKey(t)
 	_ = a.Node().Routing.PutValue(t.Context(), string(other.RoutingKey()), records[2])
@@ -177,7 +198,7 @@ func TestPutRecord(t *testing.T) {
 // What the public may reach stores nothing in the state of the cluster.
 func TestPublicNodeStoresNothing(t *testing.T) {
 	s := newState(t)
-	n := newNames(t, s, never, nil)
+	n := newNames(t, s, never)
 	key, name := newKey(t)
 	rec, err := ipns.NewRecord(key, newPath(t, "content"), 1, time.Now().Add(time.Hour), time.Minute)
 	if err != nil {

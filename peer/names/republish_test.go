@@ -41,7 +41,7 @@ func TestLeaderPublishesAnew(t *testing.T) {
 	s := newState(t)
 	var leader atomic.Int32
 	leads := func(n int32) func() bool { return func() bool { return leader.Load() == n } }
-	peers := []*Names{newNames(t, s, leads(1), nil).quick(time.Hour), newNames(t, s, leads(2), nil).quick(2 * time.Hour)}
+	peers := []*Names{newNames(t, s, leads(1)).quick(time.Hour), newNames(t, s, leads(2)).quick(2 * time.Hour)}
 	ring, err := s.keys.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestLeaderPublishesAnew(t *testing.T) {
 // What is published while the leader renews the record before is not overwritten by that.
 func TestPublishBetweenRenewals(t *testing.T) {
 	s := newState(t)
-	n := newNames(t, s, always, nil).quick(time.Hour)
+	n := newNames(t, s, always).quick(time.Hour)
 	ring, err := s.keys.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestPublishBetweenRenewals(t *testing.T) {
 // A record whose key is gone is not renewed: it becomes one among others, and goes when it has ended.
 func TestRecordWithoutKeyEnds(t *testing.T) {
 	s := newState(t)
-	n := newNames(t, s, always, nil).quick(time.Hour)
+	n := newNames(t, s, always).quick(time.Hour)
 	key, name := newKey(t)
 	if err := n.Node().Namesys.Publish(t.Context(), key, newPath(t, "content"), namesys.PublishWithEOL(time.Now().Add(3*time.Second))); err != nil {
 		t.Fatal(err)
