@@ -23,7 +23,7 @@ func (b *Balancer) through() *Peer {
 }
 
 // named is what the key and name commands answer.
-type named struct{ Name, Id, Value, Path string } //nolint:revive // kubo's spelling
+type named struct{ Name, Id, Value, Path string } // kubo's spelling
 
 // ask calls a command that answers with one object.
 func (p *Peer) ask(t *testing.T, command string, args ...string) (answer named) {

@@ -3,7 +3,9 @@ package itest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -108,4 +110,49 @@ func TestAcknowledgedPublicationsSurvive(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Without a majority nothing that may be old is told, unless that is what was asked for; requests are refused with 503, in
+// time, and all is well when the others are back.
+func TestNamesWithoutMajority(t *testing.T) {
+	c := Start(t)
+	content, err := c.Peers[0].Add([]byte("content"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Acked(content)
+	name := c.Peers[0].ask(t, "name/publish", "/ipfs/"+content).Name
+	alone := c.Peers[2]
+	alone.ask(t, "name/resolve", name)
+	c.KillAll(c.Peers[0], c.Peers[1])
+	if got := alone.ask(t, "name/resolve", name, "consistency=stale").Path; got != "/ipfs/"+content {
+		t.Errorf("what may be old leads to %s", got)
+	}
+	var asking errgroup.Group
+	refused := func(what string, request func() error) {
+		asking.Go(func() error {
+			began := time.Now()
+			err := request()
+			if status, ok := errors.AsType[*StatusError](err); !ok || status.Code != http.StatusServiceUnavailable {
+				return fmt.Errorf("%s: %w, want status 503", what, err)
+			}
+			if took := time.Since(began); took > 40*time.Second {
+				return fmt.Errorf("%s is refused after %s", what, took)
+			}
+			return nil
+		})
+	}
+	for _, args := range [][]string{
+		{"name/resolve", name}, {"cat", "/ipns/" + name}, {"name/publish", "/ipfs/" + content, "resolve=false"}, {"key/gen", "key"}, {"key/list"},
+	} {
+		refused(args[0], func() error { _, err := alone.RPC(args[0], args[1:]...); return err })
+	}
+	refused("the gateway", func() error { _, err := alone.Fetch("/ipns/" + name); return err })
+	if err := asking.Wait(); err != nil {
+		t.Error(err)
+	}
+	c.Restart(c.Peers[0])
+	c.Restart(c.Peers[1])
+	c.AwaitReady(c.Peers...)
+	c.leadsTo(name, content, []byte("content"))
 }

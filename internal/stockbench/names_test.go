@@ -111,7 +111,7 @@ func (s *side) names(b *testing.B) (names []string) {
 	b.Helper()
 	body, err := s.command(0, "key/list")
 	var list struct {
-		Keys []struct{ Id string } //nolint:revive // kubo's spelling
+		Keys []struct{ Id string } // kubo's spelling
 	}
 	if err == nil {
 		err = json.Unmarshal(body, &list)

@@ -18,7 +18,7 @@ var errNoName = errors.New("key name must be at least one character")
 // view is the keystore as one request sees it: it reads what this peer knew when the request began, and later. Kubo's
 // interface has no context.
 type view struct {
-	ctx  context.Context //nolint:containedctx // the view lives as long as the request
+	ctx  context.Context // of the request, as long as the view lives
 	keys *Keys
 }
 

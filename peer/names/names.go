@@ -83,8 +83,8 @@ func widerNames(conf *kuboconfig.Config, node *core.IpfsNode) (namesys.NameSyste
 	if size == 0 {
 		size = kubonode.DefaultIpnsCacheSize
 	}
-	make := kubonode.Namesys(size, conf.Ipns.MaxCacheTTL.WithDefault(kuboconfig.DefaultIpnsMaxCacheTTL))
-	system, err := make(node.Routing, node.DNSResolver, node.Repo)
+	cached := kubonode.Namesys(size, conf.Ipns.MaxCacheTTL.WithDefault(kuboconfig.DefaultIpnsMaxCacheTTL))
+	system, err := cached(node.Routing, node.DNSResolver, node.Repo)
 	if err != nil {
 		return nil, fmt.Errorf("make the name system: %w", err)
 	}
