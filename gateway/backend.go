@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ipfs/boxo/blockservice"
 	"github.com/ipfs/boxo/exchange/offline"
 	boxo "github.com/ipfs/boxo/gateway"
 	"github.com/ipfs/boxo/namesys"
+	"github.com/ipfs/boxo/path"
 	offlineroute "github.com/ipfs/boxo/routing/offline"
 	"github.com/ipfs/kubo/config"
 	"github.com/ipfs/kubo/core"
@@ -16,11 +19,12 @@ import (
 
 // newBackend makes the node readable for boxo's handler. With Gateway.NoFetch nothing leaves the node: blocks, path
 // resolution and names all come from its own stores.
-func newBackend(n *core.IpfsNode, cfg *config.Config) (boxo.IPFSBackend, error) {
+func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
+	n := o.Node
 	if !cfg.Gateway.NoFetch {
 		return wrapBackend(boxo.NewBlocksBackend(n.Blocks,
 			boxo.WithValueStore(n.Routing),
-			boxo.WithNameSystem(n.Namesys),
+			boxo.WithNameSystem(tellingStatus{n.Namesys}),
 			boxo.WithResolver(n.UnixFSPathResolver)))
 	}
 	store := n.Blocks.Blockstore()
@@ -29,9 +33,12 @@ func newBackend(n *core.IpfsNode, cfg *config.Config) (boxo.IPFSBackend, error) 
 	if err != nil {
 		return nil, err
 	}
+	if o.NamesOver != nil {
+		names = o.NamesOver(names)
+	}
 	return wrapBackend(boxo.NewBlocksBackend(blockservice.New(store, offline.Exchange(store)),
 		boxo.WithValueStore(records),
-		boxo.WithNameSystem(names),
+		boxo.WithNameSystem(tellingStatus{names}),
 		boxo.WithResolver(n.OfflineUnixFSPathResolver)))
 }
 
@@ -52,6 +59,21 @@ func localNames(n *core.IpfsNode, cfg *config.Config, records routing.ValueStore
 		return nil, fmt.Errorf("make offline name system: %w", err)
 	}
 	return names, nil
+}
+
+// tellingStatus is a name system whose errors have the status that they know of, for boxo's handler to answer.
+type tellingStatus struct{ namesys.NameSystem }
+
+// Resolve implements namesys.Resolver.
+func (t tellingStatus) Resolve(ctx context.Context, p path.Path, o ...namesys.ResolveOption) (namesys.Result, error) {
+	result, err := t.NameSystem.Resolve(ctx, p, o...)
+	if known, ok := errors.AsType[interface {
+		error
+		HTTPStatus() int
+	}](err); ok {
+		err = boxo.NewErrorStatusCode(err, known.HTTPStatus())
+	}
+	return result, err
 }
 
 func wrapBackend(b *boxo.BlocksBackend, err error) (boxo.IPFSBackend, error) {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ipfs/boxo/namesys"
 	"github.com/ipfs/kubo/core"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -26,6 +27,10 @@ const (
 // Options say what to serve. Node is required.
 type Options struct {
 	Node *core.IpfsNode // the real node, with its local pinner; not closed here
+
+	// NamesOver makes a name system that knows more than the given one, as the node's own does. It is needed when the
+	// gateway has to make one of its own; nil: it knows no more.
+	NamesOver func(namesys.NameSystem) namesys.NameSystem
 
 	// RetrievalTimeout bounds the wait for the first byte, and between bytes, of a response. 0 takes the node's
 	// Gateway.RetrievalTimeout.

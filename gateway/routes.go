@@ -36,7 +36,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the node's settings: %w", err)
 	}
-	backend, err := newBackend(o.Node, cfg)
+	backend, err := newBackend(o, cfg)
 	if err != nil {
 		return nil, err
 	}

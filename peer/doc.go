@@ -12,5 +12,6 @@
 // member of the cluster; node and host have identities of their own.
 //
 // Start reading at peer.go, then mesh.go and genesis.go (finding each other) and pinning.go (what a pin means). Package
-// ipfs is the embedded node, package reconcile makes it follow the pinset.
+// ipfs is the embedded node, package reconcile makes it follow the pinset, packages keys and names make the cluster one
+// publisher of IPNS names.
 package peer

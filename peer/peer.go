@@ -24,6 +24,8 @@ import (
 
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/peer/ipfs"
+	"github.com/underlay/underlay/peer/keys"
+	"github.com/underlay/underlay/peer/names"
 	"github.com/underlay/underlay/peer/reconcile"
 	"github.com/underlay/underlay/peer/settings"
 )
@@ -53,6 +55,10 @@ type Options struct {
 	Version       string                         // of this program
 	Logger        *slog.Logger
 
+	// NoteFailure, unless nil, is told of a failure of the cluster where kubo's code would lose it, with the context of the
+	// request that has met it, and returns it.
+	NoteFailure func(context.Context, error) error
+
 	// Fatal ends the process at once when this peer can no longer keep its promises, as after a failed sync of its log.
 	Fatal func(error)
 }
@@ -69,6 +75,8 @@ type Peer struct {
 	host       host.Host
 	bandwidth  *metrics.BandwidthCounter
 	consensus  *consensus.Consensus
+	keys       *keys.Keys
+	names      *names.Names
 	pins       *ipfs.Pins
 	connector  *ipfs.Connector
 	reconciler *reconcile.Reconciler
@@ -111,7 +119,8 @@ func Open(ctx context.Context, o Options) (_ *Peer, err error) {
 	}()
 	ctx = context.WithoutCancel(ctx)
 	for _, open := range []func(context.Context) error{
-		p.openDir, p.openLocalSettings, p.openNode, p.openHost, p.openConsensus, p.openSettings, p.openReconciler, p.openCalls, p.openCluster, p.openMesh,
+		p.openDir, p.openLocalSettings, p.openNode, p.openHost, p.openConsensus, p.openNames, p.openSettings, p.openReconciler,
+		p.openCalls, p.openCluster, p.openMesh,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -154,11 +163,8 @@ func (p *Peer) openNode(ctx context.Context) (err error) {
 	if p.opts.Fatal != nil {
 		p.pins.WhenBlocksFail(p.opts.Fatal)
 	}
-	if p.links, err = newLinks(p.node); err != nil {
-		return err
-	}
-	p.connector = ipfs.NewConnector(p.node, p.pins, p.dir.ipfs())
-	return nil
+	p.links, err = newLinks(p.node)
+	return err
 }
 
 func (p *Peer) openConsensus(context.Context) (err error) {
@@ -241,6 +247,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g.Go(func() error { return p.settleDoubts(ctx) })
 	g.Go(func() error { return p.repin(ctx) })
 	g.Go(func() error { return p.settings.Serve(ctx) })
+	g.Go(func() error { return p.names.Serve(ctx) })
 	return g.Wait()
 }
 
@@ -261,9 +268,6 @@ func (p *Peer) Close() error {
 
 // ID is the peer's identity in the cluster; the embedded node has another one.
 func (p *Peer) ID() peer.ID { return p.host.ID() }
-
-// Node is the embedded IPFS node, with its own local pins. It belongs to the peer.
-func (p *Peer) Node() *core.IpfsNode { return p.node }
 
 // RPC returns the client for the orchestrator's components.
 func (p *Peer) RPC() *rpc.Client { return p.clusterAPI.get() }

@@ -80,9 +80,9 @@ func (a *acks) end() {
 	}
 }
 
-// noteFailure remembers an error of the pinset that kubo's commands, which know no cluster, would report as a fault of the
-// server although the same request may succeed a little later.
-func noteFailure(ctx context.Context, err error) error {
+// NoteFailure remembers an error of the cluster that kubo's commands, which know none, would report as a fault of the server
+// although the same request may succeed a little later. ctx is that of the request; it returns err.
+func NoteFailure(ctx context.Context, err error) error {
 	a, ok := acksOf(ctx)
 	if status := errorStatus(err); ok && err != nil && status != http.StatusInternalServerError && status >= 500 {
 		a.mu.Lock()
@@ -92,7 +92,7 @@ func noteFailure(ctx context.Context, err error) error {
 	return err
 }
 
-// refusal is the status that noteFailure has found, or 0.
+// refusal is the status that NoteFailure has found, or 0.
 func (a *acks) refusal() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

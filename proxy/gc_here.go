@@ -24,11 +24,11 @@ const collectPatience = uploadStall + 10*time.Second
 func collectHere(k kubo, o RPCOptions, patience time.Duration) http.Handler {
 	return withAcks(k.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
 		if err := o.Collect.DropUnwanted(r.Context()); err != nil {
-			return nil, noteFailure(r.Context(), err)
+			return nil, NoteFailure(r.Context(), err)
 		}
 		lock, err := awaitUploads(r.Context(), o.Node.Blockstore, patience)
 		if err != nil {
-			return nil, noteFailure(r.Context(), err)
+			return nil, NoteFailure(r.Context(), err)
 		}
 		store := &lockedStore{GCBlockstore: o.Node.Blockstore, lock: lock}
 		atEnd(r.Context(), func() { store.giveBack(r.Context()) })

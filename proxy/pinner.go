@@ -40,7 +40,7 @@ type clusterPinner struct {
 func newClusterPinner(pinset Pinset, dag ipld.DAGService) *clusterPinner {
 	return &clusterPinner{pinset: pinset, View: pinview.View{DAG: dag, Open: func(ctx context.Context) (pinview.Pins, error) {
 		st, err := pinset.State(ctx)
-		return statePins{st}, noteFailure(ctx, err)
+		return statePins{st}, NoteFailure(ctx, err)
 	}}}
 }
 
@@ -95,7 +95,7 @@ func kuboFailure(ctx context.Context, err error) error {
 	if over := ctx.Err(); over != nil && errors.Is(err, over) && !isUnavailable(err) && !errors.Is(err, consensus.ErrUnknownOutcome) {
 		return over
 	}
-	return noteFailure(ctx, err)
+	return NoteFailure(ctx, err)
 }
 
 // Unpin removes a pin; without recursive only a direct one.
@@ -113,7 +113,7 @@ func (p *clusterPinner) Unpin(ctx context.Context, c cid.Cid, recursive bool) er
 	if errors.Is(err, state.ErrNotFound) { // somebody else was faster
 		return pin.ErrNotPinned
 	}
-	return noteFailure(ctx, err)
+	return NoteFailure(ctx, err)
 }
 
 // Update moves a recursive pin to another CID, keeping its name and options. When somebody changes one of the two pins

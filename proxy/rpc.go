@@ -16,6 +16,7 @@ type RPCOptions struct {
 	Node     *core.IpfsNode // this peer's
 	Repo     string         // that node's repository directory
 	Pinset   Pinset         // what commands that pin act on
+	Keys     Keys           // what commands for keys and names act on
 	Peers    Peers          // this one and the others
 	Collect  Collector      // prepares that node for a collection
 	Settings Settings       // of that node; most are those of all
@@ -47,10 +48,13 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
 	}
 	reading := newReadingPinner(o.Pinset, blocks)
-	all, err := kubo.commands(newClusterNode(apiNode, pins, reading, blocks))
+	clusterNode := newClusterNode(apiNode, pins, reading, blocks)
+	all, err := kubo.commands(clusterNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API with the blocks of all peers: %w", err)
 	}
+	importKeysToNode()
+	own = withKeys(kubo, &apiNode, clusterNode, o.Keys, own)
 	memberNode := apiNode
 	memberNode.Pinning = reading
 	trusted, err := newTrusted(kubo, &memberNode)

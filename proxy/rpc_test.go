@@ -28,6 +28,7 @@ type rpcRig struct {
 	t        testing.TB
 	node     *core.IpfsNode
 	pinset   *mapPinset
+	keys     *memoryKeys
 	self     member
 	options  RPCOptions
 	settings *fakeSettings
@@ -72,9 +73,13 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	}
 	pinset.holds = func(c cid.Cid) func() { return pins.Hold(api.PinCid(api.NewCid(c))) }
 	l, calls := listenLoopback(t), listenLoopback(t)
-	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name), settings: &fakeSettings{repo: dir, attempts: 1}}
+	r := &rpcRig{
+		t: t, node: node, pinset: pinset, keys: newMemoryKeys(t), self: network.join(t, name),
+		settings: &fakeSettings{repo: dir, attempts: 1},
+	}
 	r.options = RPCOptions{
-		Node: node, Repo: dir, Pinset: pinset, Peers: r.self, Collect: r, Settings: r.settings, Listener: l, Logger: slog.New(slog.DiscardHandler),
+		Node: node, Repo: dir, Pinset: pinset, Keys: r.keys, Peers: r.self, Collect: r, Settings: r.settings, Listener: l,
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	rpc, err := NewRPC(r.options)
 	if err != nil {

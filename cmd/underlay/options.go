@@ -39,13 +39,15 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
 		Logger:         logger,
+		NoteFailure:    proxy.NoteFailure,
 		Fatal:          fatal,
 	}
 }
 
 func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.Options {
 	return gateway.Options{
-		Node:                  p.Node(),
+		Node:                  p.PublicNode(),
+		NamesOver:             p.NamesOver,
 		RetrievalTimeout:      c.Gateway.RetrievalTimeout,
 		MaxConcurrentRequests: c.Gateway.MaxConcurrentRequests,
 		ShutdownTimeout:       c.ShutdownTimeout / 2,
@@ -58,6 +60,7 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 		Node:     p.Node(),
 		Repo:     filepath.Join(c.DataDir, "ipfs"),
 		Pinset:   p,
+		Keys:     p,
 		Peers:    p,
 		Collect:  p,
 		Settings: p.Settings(),
