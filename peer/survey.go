@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,9 +11,11 @@ import (
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/pinstatus"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -23,12 +26,12 @@ const surveyPage = 1024
 // matches the filter, and closes out. It holds a page of pins in memory, however many there are: each member tells in the
 // same order what is not as the pinset says, and the streams are merged. A member that cannot tell has the status
 // cluster_error, wherever another one's matches.
-func (a API) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.GlobalPinInfo) error {
+func (a API) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- pinstatus.Status) error {
 	defer close(out)
 	return a.peer.survey(ctx, filter, out)
 }
 
-func (p *Peer) survey(ctx context.Context, filter api.TrackerStatus, out chan<- api.GlobalPinInfo) error {
+func (p *Peer) survey(ctx context.Context, filter api.TrackerStatus, out chan<- pinstatus.Status) error {
 	pins, err := p.consensus.Pins(ctx)
 	if err != nil {
 		return err
@@ -65,9 +68,26 @@ func (p *Peer) survey(ctx context.Context, filter api.TrackerStatus, out chan<- 
 	}
 }
 
+// Status tells where every member stands with a CID, pinned or not.
+func (a API) Status(ctx context.Context, c api.Cid) (pinstatus.Status, error) {
+	pin, _, err := a.peer.pinNow(ctx, c)
+	if errors.Is(err, state.ErrNotFound) {
+		info, err := a.Cluster.Status(ctx, c)
+		return pinstatus.Status{GlobalPinInfo: info}, err
+	}
+	if err != nil {
+		return pinstatus.Status{}, err
+	}
+	found, err := a.StatusOf(ctx, []api.Pin{pin}, api.TrackerStatusUndefined)
+	if err != nil {
+		return pinstatus.Status{}, err
+	}
+	return *found[0], nil
+}
+
 // StatusOf is StatusAll for some pins, at most MaxStatusOf, which this peer has read from the pinset. It returns an item for
 // each, nil where no member matches the filter.
-func (a API) StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerStatus) ([]*api.GlobalPinInfo, error) {
+func (a API) StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerStatus) ([]*pinstatus.Status, error) {
 	if len(pins) == 0 {
 		return nil, nil
 	}
@@ -85,7 +105,7 @@ func (a API) StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerSta
 		return nil, err
 	}
 	defer end()
-	infos := make([]*api.GlobalPinInfo, len(pins))
+	infos := make([]*pinstatus.Status, len(pins))
 	for _, i := range sorted {
 		if info, matches := merge(pins[i], accounts, filter); matches {
 			infos[i] = &info
@@ -121,14 +141,14 @@ func (p *Peer) openAccounts(ctx context.Context, cids []api.Cid) (accounts []*ac
 }
 
 // merge puts together what the accounts say of one pin. It reports whether one of them matches the filter.
-func merge(pin api.Pin, accounts []*account, filter api.TrackerStatus) (api.GlobalPinInfo, bool) {
-	info := api.GlobalPinInfo{
+func merge(pin api.Pin, accounts []*account, filter api.TrackerStatus) (pinstatus.Status, bool) {
+	info := pinstatus.Status{GlobalPinInfo: api.GlobalPinInfo{
 		Cid: pin.Cid, Name: pin.Name, Allocations: pin.Allocations, Origins: pin.Origins,
 		Created: pin.Timestamp, Metadata: pin.Metadata, PeerMap: make(map[string]api.PinInfoShort, len(accounts)),
-	}
+	}}
 	matches := false
 	for _, a := range accounts {
-		stands := a.of(pin)
+		stands, fetched := a.of(pin)
 		failed := stands.Status == api.TrackerStatusClusterError
 		if stands.Status.Match(filter) {
 			matches = true
@@ -136,6 +156,12 @@ func merge(pin api.Pin, accounts []*account, filter api.TrackerStatus) (api.Glob
 			continue
 		}
 		info.PeerMap[a.name] = stands
+		if fetched != (pinstatus.Progress{}) {
+			if info.Progress == nil {
+				info.Progress = make(map[string]pinstatus.Progress)
+			}
+			info.Progress[a.name] = fetched
+		}
 	}
 	return info, matches
 }
@@ -154,26 +180,27 @@ type account struct {
 }
 
 // of tells where the member stands with a pin. Pins must be asked for in order.
-func (a *account) of(pin api.Pin) api.PinInfoShort {
+func (a *account) of(pin api.Pin) (stands api.PinInfoShort, fetched pinstatus.Progress) {
 	key := pin.Cid.KeyString()
 	for a.err == nil && !a.whole && a.ahead.key < key {
 		a.ahead, a.err = a.next()
 		a.whole = a.ahead.kind == surveyEnd
 	}
-	stands := a.self
+	stands = a.self
 	switch {
 	case a.err != nil:
 		stands.Status, stands.TS, stands.Error = api.TrackerStatusClusterError, time.Now(), a.err.Error()
 	case a.ahead.key == key && a.ahead.kind == surveyDiffers:
 		stands.Status, stands.TS = a.ahead.Status, a.ahead.TS
 		stands.AttemptCount, stands.Error = a.ahead.AttemptCount, a.ahead.Error
+		fetched = a.ahead.fetched
 	default:
 		stands.Status, stands.TS = reconcile.Calm(pin, a.id), pin.Timestamp
 		if stands.TS.IsZero() {
 			stands.TS = time.Now()
 		}
 	}
-	return stands
+	return stands, fetched
 }
 
 // openAccount asks a member. What goes wrong shows in the account.

@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multihash"
 
+	"github.com/underlay/underlay/internal/pinstatus"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -56,7 +57,7 @@ func accountOf(t *testing.T, end error, records ...surveyRecord) *account {
 }
 
 func differing(pin api.Pin, status api.TrackerStatus) surveyRecord {
-	return surveyRecord{surveyDiffers, pin.Cid.KeyString(), api.PinInfoShort{Status: status, TS: time.Unix(5, 6), Error: "why", AttemptCount: 2}}
+	return surveyRecord{surveyDiffers, pin.Cid.KeyString(), api.PinInfoShort{Status: status, TS: time.Unix(5, 6), Error: "why", AttemptCount: 2}, pinstatus.Progress{Nodes: 3, Bytes: 4}}
 }
 
 // What members tell, and what they leave out, becomes the status of each pin.
@@ -79,7 +80,10 @@ func TestSurveyMergesAccounts(t *testing.T) {
 			t.Fatalf("pin %d: got %+v, %v", i, info, matches)
 		}
 		for a, statuses := range want {
-			got := info.PeerMap[a.name]
+			got, fetched := info.PeerMap[a.name], info.Progress[a.name]
+			if told := a == whole && statuses[i] != api.TrackerStatusPinned; told != (fetched == pinstatus.Progress{Nodes: 3, Bytes: 4}) {
+				t.Errorf("pin %d: progress is %+v", i, fetched)
+			}
 			if got.Status != statuses[i] || got.PeerName != "name" {
 				t.Errorf("pin %d: got %+v, want status %v", i, got, statuses[i])
 			}
@@ -116,14 +120,14 @@ func TestCalmFollowsAllocations(t *testing.T) {
 		want api.TrackerStatus
 	}{{pin, api.TrackerStatusPinned}, {elsewhere, api.TrackerStatusRemote}, {meta, api.TrackerStatusSharded}} {
 		a := accountOf(t, io.EOF, surveyRecord{kind: surveyEnd})
-		if got := a.of(c.pin).Status; got != c.want {
-			t.Errorf("got %v, want %v", got, c.want)
+		if got, _ := a.of(c.pin); got.Status != c.want {
+			t.Errorf("got %v, want %v", got.Status, c.want)
 		}
 	}
 }
 
 func FuzzReadSurveyRecord(f *testing.F) {
-	f.Add(surveyRecord{surveyDiffers, "key", api.PinInfoShort{Status: api.TrackerStatusPinning, TS: time.Unix(1, 2), Error: "text"}}.append(nil))
+	f.Add(surveyRecord{surveyDiffers, "key", api.PinInfoShort{Status: api.TrackerStatusPinning, TS: time.Unix(1, 2), Error: "text"}, pinstatus.Progress{Nodes: 1, Bytes: 2}}.append(nil))
 	f.Add(surveyRecord{kind: surveyPassed, key: "key"}.append(nil))
 	f.Add(surveyRecord{kind: surveyEnd}.append(nil))
 	f.Add([]byte{surveyDiffers, 0xff, 0xff, 0xff, 0xff, 0x0f})

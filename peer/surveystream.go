@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/underlay/underlay/internal/pinstatus"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -115,8 +116,8 @@ func tellSurvey(ctx context.Context, to io.Writer, r *reconcile.Reconciler, ques
 		_, err := out.Write(record)
 		return err
 	}
-	err = r.Unsettled(ctx, question, func(info api.PinInfo) error {
-		return write(surveyRecord{surveyDiffers, info.Cid.KeyString(), info.PinInfoShort})
+	err = r.Unsettled(ctx, question, func(info api.PinInfo, fetched pinstatus.Progress) error {
+		return write(surveyRecord{surveyDiffers, info.Cid.KeyString(), info.PinInfoShort, fetched})
 	}, func(c api.Cid) error {
 		return errors.Join(write(surveyRecord{kind: surveyPassed, key: c.KeyString()}), out.Flush())
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
+	"github.com/underlay/underlay/internal/pinstatus"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -20,7 +21,7 @@ import (
 //	question: log index whose state, or a later one, is meant, number of CIDs (0: all pins), CIDs
 //	answer:   length (uvarint), what the peer says of itself (JSON), records
 //	record:   kind (1 byte), and after
-//	  1, a pin that is not as the pinset says: CID, status, time in Unix nanoseconds, attempts, error
+//	  1, a pin that is not as the pinset says: CID, status, time in Unix nanoseconds, attempts, nodes and bytes fetched, error
 //	  2, that all before it and itself was looked at: CID
 //	  3, that all was looked at, or 4, that it goes no further: error
 //
@@ -45,6 +46,7 @@ type surveyRecord struct {
 	kind byte
 	key  string // the bytes of the CID
 	api.PinInfoShort
+	fetched pinstatus.Progress
 }
 
 func appendSurvey(to []byte, s reconcile.Survey) []byte {
@@ -109,6 +111,8 @@ func (s surveyRecord) append(to []byte) []byte {
 		to = binary.AppendUvarint(to, uint64(s.Status))
 		to = binary.AppendUvarint(to, uint64(s.TS.UnixNano()))
 		to = binary.AppendUvarint(to, uint64(s.AttemptCount))
+		to = binary.AppendUvarint(to, uint64(s.fetched.Nodes))
+		to = binary.AppendUvarint(to, s.fetched.Bytes)
 	}
 	if s.kind == surveyDiffers || s.kind == surveyFailed {
 		text := s.Error[:min(len(s.Error), maxSurveyError)]
@@ -134,13 +138,14 @@ func readSurveyRecord(r *bufio.Reader) (s surveyRecord, err error) {
 		s.key = string(key)
 	}
 	if s.kind == surveyDiffers {
-		var status, at, attempts uint64
-		for _, to := range []*uint64{&status, &at, &attempts} {
+		var status, at, attempts, nodes uint64
+		for _, to := range []*uint64{&status, &at, &attempts, &nodes, &s.fetched.Bytes} {
 			if *to, err = binary.ReadUvarint(r); err != nil {
 				return s, fmt.Errorf("read status: %w", err)
 			}
 		}
 		s.Status, s.TS, s.AttemptCount = api.TrackerStatus(status), time.Unix(0, int64(at)), int(attempts) //nolint:gosec // as it was sent
+		s.fetched.Nodes = int(nodes)                                                                       //nolint:gosec // as it was sent
 	}
 	if s.kind == surveyDiffers || s.kind == surveyFailed {
 		text, err := readBytes(r, maxSurveyError)

@@ -7,6 +7,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/internal/event"
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 // Cluster is what the REST API asks of the cluster peer, in the terms of *ipfscluster.Cluster. Methods that send on a
@@ -53,10 +54,10 @@ type ClusterPaths interface {
 
 // ClusterStatus tells how far pins have come, on all peers or on this one.
 type ClusterStatus interface {
-	Status(ctx context.Context, c api.Cid) (api.GlobalPinInfo, error)
+	Status(ctx context.Context, c api.Cid) (pinstatus.Status, error)
 	StatusLocal(ctx context.Context, c api.Cid) api.PinInfo
-	StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.GlobalPinInfo) error
-	StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerStatus) ([]*api.GlobalPinInfo, error)
+	StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- pinstatus.Status) error
+	StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerStatus) ([]*pinstatus.Status, error)
 	StatusAllLocal(ctx context.Context, filter api.TrackerStatus, out chan<- api.PinInfo) error
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 const (
@@ -187,8 +189,8 @@ func (f *restFake) StatusLocal(ctx context.Context, c api.Cid) api.PinInfo {
 	return info
 }
 
-func (f *restFake) Status(ctx context.Context, c api.Cid) (api.GlobalPinInfo, error) {
-	return f.StatusLocal(ctx, c).ToGlobal(), f.fail
+func (f *restFake) Status(ctx context.Context, c api.Cid) (pinstatus.Status, error) {
+	return pinstatus.Status{GlobalPinInfo: f.StatusLocal(ctx, c).ToGlobal()}, f.fail
 }
 
 func (f *restFake) StatusAllLocal(ctx context.Context, filter api.TrackerStatus, out chan<- api.PinInfo) error {
@@ -201,13 +203,13 @@ func (f *restFake) StatusAllLocal(ctx context.Context, filter api.TrackerStatus,
 	return f.fail
 }
 
-func (f *restFake) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.GlobalPinInfo) error {
+func (f *restFake) StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- pinstatus.Status) error {
 	defer close(out)
 	if f.endless {
 		defer close(f.stopped)
 		for {
 			select {
-			case out <- f.StatusLocal(ctx, restMustCid(restCid1)).ToGlobal():
+			case out <- pinstatus.Status{GlobalPinInfo: f.StatusLocal(ctx, restMustCid(restCid1)).ToGlobal()}:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -215,7 +217,7 @@ func (f *restFake) StatusAll(ctx context.Context, filter api.TrackerStatus, out 
 	}
 	for _, p := range f.sorted() {
 		if info := f.StatusLocal(ctx, p.Cid); info.Status.Match(filter) {
-			out <- info.ToGlobal()
+			out <- pinstatus.Status{GlobalPinInfo: info.ToGlobal()}
 		}
 	}
 	return f.fail
@@ -223,7 +225,8 @@ func (f *restFake) StatusAll(ctx context.Context, filter api.TrackerStatus, out 
 
 func (f *restFake) Recover(ctx context.Context, c api.Cid) (api.GlobalPinInfo, error) {
 	f.change("recover %s", c)
-	return f.Status(ctx, c)
+	info, err := f.Status(ctx, c)
+	return info.GlobalPinInfo, err
 }
 
 func (f *restFake) RecoverLocal(ctx context.Context, c api.Cid) (api.PinInfo, error) {
@@ -233,7 +236,11 @@ func (f *restFake) RecoverLocal(ctx context.Context, c api.Cid) (api.PinInfo, er
 
 func (f *restFake) RecoverAll(ctx context.Context, out chan<- api.GlobalPinInfo) error {
 	f.change("recover all")
-	return f.StatusAll(ctx, api.TrackerStatusUndefined, out)
+	defer close(out)
+	for _, p := range f.sorted() {
+		out <- f.StatusLocal(ctx, p.Cid).ToGlobal()
+	}
+	return f.fail
 }
 
 func (f *restFake) RecoverAllLocal(ctx context.Context, out chan<- api.PinInfo) error {

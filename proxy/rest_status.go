@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/underlay/underlay/internal/event"
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 // restParallel is how many CIDs of one request are looked up at a time; each lookup may ask every peer.
@@ -32,7 +33,8 @@ func (a *rest) statusAll(w http.ResponseWriter, r *http.Request) {
 			a.fail(w, r, err)
 			return
 		}
-		restStream(a, w, r, a.statusOf(cids, local), restKeep)
+		lines := newStatusLines()
+		restStream(a, w, r, a.statusOf(cids, local), func(info pinstatus.Status) (any, bool) { return statusLine{lines, info}, true })
 		return
 	}
 	filter, err := restStatuses(q.Get("filter"))
@@ -52,21 +54,21 @@ func (a *rest) statusAll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	lines := newStatusLines()
-	show := func(info api.GlobalPinInfo) (any, bool) { return statusLine{lines, info}, true }
+	show := func(info pinstatus.Status) (any, bool) { return statusLine{lines, info}, true }
 	if selection.everything() {
-		restStream(a, w, r, func(ctx context.Context, out chan<- api.GlobalPinInfo) error {
+		restStream(a, w, r, func(ctx context.Context, out chan<- pinstatus.Status) error {
 			return a.Cluster.StatusAll(ctx, filter, out)
 		}, show)
 		return
 	}
-	restSelected(a, w, r, selection, func(ctx context.Context, pins []api.Pin) ([]*api.GlobalPinInfo, error) {
+	restSelected(a, w, r, selection, func(ctx context.Context, pins []api.Pin) ([]*pinstatus.Status, error) {
 		return a.Cluster.StatusOf(ctx, pins, filter)
 	}, show)
 }
 
 // statusOf looks up some CIDs at once. One that fails does not hide the others.
-func (a *rest) statusOf(cids []api.Cid, local bool) func(context.Context, chan<- api.GlobalPinInfo) error {
-	return func(ctx context.Context, out chan<- api.GlobalPinInfo) error {
+func (a *rest) statusOf(cids []api.Cid, local bool) func(context.Context, chan<- pinstatus.Status) error {
+	return func(ctx context.Context, out chan<- pinstatus.Status) error {
 		var (
 			mu   sync.Mutex
 			errs []error
@@ -94,9 +96,9 @@ func (a *rest) statusOf(cids []api.Cid, local bool) func(context.Context, chan<-
 	}
 }
 
-func (a *rest) statusOne(ctx context.Context, c api.Cid, local bool) (api.GlobalPinInfo, error) {
+func (a *rest) statusOne(ctx context.Context, c api.Cid, local bool) (pinstatus.Status, error) {
 	if local {
-		return a.Cluster.StatusLocal(ctx, c).ToGlobal(), nil
+		return pinstatus.Status{GlobalPinInfo: a.Cluster.StatusLocal(ctx, c).ToGlobal()}, nil
 	}
 	return a.Cluster.Status(ctx, c)
 }
@@ -107,7 +109,7 @@ func (a *rest) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	info, err := a.statusOne(r.Context(), c, local)
-	a.reply(w, r, info, err)
+	a.reply(w, r, statusLine{newStatusLines(), info}, err)
 }
 
 func (a *rest) recoverOne(w http.ResponseWriter, r *http.Request) {

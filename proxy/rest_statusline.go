@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 // statusLines writes the status of pins as encoding/json does, at a fraction of the cost: most of each line is what the
@@ -27,8 +29,11 @@ type statusSelf struct {
 // statusLine is one line, for restLines.
 type statusLine struct {
 	*statusLines
-	api.GlobalPinInfo
+	pinstatus.Status
 }
+
+// MarshalJSON implements json.Marshaler.
+func (l statusLine) MarshalJSON() ([]byte, error) { return l.appendLine(nil) }
 
 // appendLine implements lineAppender.
 func (l statusLine) appendLine(b []byte) ([]byte, error) {
@@ -90,6 +95,11 @@ func (l statusLine) appendPeer(b []byte, id string, info api.PinInfoShort) ([]by
 	}
 	b = strconv.AppendInt(append(b, `,"attempt_count":`...), int64(info.AttemptCount), 10)
 	b = strconv.AppendBool(append(b, `,"priority_pin":`...), info.PriorityPin)
+	if fetched, ok := l.Progress[id]; ok {
+		if b, err = appendJSON(append(b, `,"progress":`...), fetched); err != nil {
+			return nil, err
+		}
+	}
 	return append(b, '}'), nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 // A line is what encoding/json makes of the status, for every field that can be odd, line after line.
@@ -40,7 +42,7 @@ func TestStatusLinesAreJSON(t *testing.T) {
 		}},
 	} {
 		want, err := json.Marshal(info)
-		got, gotErr := statusLine{lines, info}.appendLine(nil)
+		got, gotErr := statusLine{lines, pinstatus.Status{GlobalPinInfo: info}}.appendLine(nil)
 		if err != nil {
 			if gotErr == nil {
 				t.Errorf("%s: no error, want %v", name, err)
@@ -50,5 +52,26 @@ func TestStatusLinesAreJSON(t *testing.T) {
 		if gotErr != nil || string(got) != string(want)+"\n" {
 			t.Errorf("%s: %v\ngot  %swant %s", name, errors.Join(gotErr), got, want)
 		}
+	}
+}
+
+// Peers that fetch say how far they are.
+func TestStatusLinesShowProgress(t *testing.T) {
+	info := pinstatus.Status{
+		GlobalPinInfo: api.GlobalPinInfo{PeerMap: map[string]api.PinInfoShort{"a": {Status: api.TrackerStatusPinning}, "b": {Status: api.TrackerStatusPinned}}},
+		Progress:      map[string]pinstatus.Progress{"a": {Nodes: 2, Bytes: 512}},
+	}
+	line, err := json.Marshal(statusLine{newStatusLines(), info})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		PeerMap map[string]struct{ Progress *pinstatus.Progress } `json:"peer_map"`
+	}
+	if err := json.Unmarshal(line, &got); err != nil {
+		t.Fatal(err)
+	}
+	if p := got.PeerMap["a"].Progress; p == nil || *p != info.Progress["a"] || got.PeerMap["b"].Progress != nil {
+		t.Errorf("got %s", line)
 	}
 }

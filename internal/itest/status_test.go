@@ -215,3 +215,55 @@ func TestListingsBySelection(t *testing.T) {
 		t.Errorf("nothing is in error, got %v", names)
 	}
 }
+
+// While a peer fetches a pin, its status says how much of it is there.
+func TestStatusShowsProgress(t *testing.T) {
+	c := Start(t)
+	// A DAG of which two blocks are on one peer, and the rest is nowhere.
+	const nowhere = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
+	leaf, err := c.Peers[0].Add([]byte("a leaf that is there"), "pin=false&cid-version=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := fmt.Sprintf(`{"leaf":{"/":%q},"nowhere":{"/":%q}}`, leaf, nowhere)
+	answer, err := c.Peers[0].Upload("dag/put", []byte(node))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var put struct {
+		Cid map[string]string
+	}
+	if err := json.Unmarshal(answer, &put); err != nil {
+		t.Fatal(err)
+	}
+	root := put.Cid["/"]
+	if _, err := c.Peers[1].Do(http.MethodPost, "/pins/"+root); err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range []string{"/pins/" + root, "/pins", "/pins?cids=" + root, "/pins?limit=1"} {
+		Eventually(t, time.Minute, func() error {
+			body, err := c.Peers[2].Do(http.MethodGet, url)
+			if err != nil {
+				return err
+			}
+			var s struct {
+				PeerMap map[string]struct {
+					Status   string
+					Progress struct{ Nodes, Bytes int }
+				} `json:"peer_map"`
+			}
+			if err := json.Unmarshal(body, &s); err != nil {
+				return err
+			}
+			for id, p := range s.PeerMap {
+				if p.Status != "pinning" || p.Progress.Nodes != 2 || p.Progress.Bytes < len("a leaf that is there") {
+					return fmt.Errorf("%s: peer %s: %+v", url, id, p)
+				}
+			}
+			return nil
+		})
+	}
+	if _, err := c.Peers[0].Do(http.MethodDelete, "/pins/"+root); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -7,12 +7,22 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 
+	"github.com/underlay/underlay/internal/pinstatus"
 	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // Self is what every status of this peer says about it.
 func (r *Reconciler) Self() api.PinInfoShort {
 	return api.PinInfoShort{PeerName: r.name, IPFS: r.node.Identity, IPFSAddresses: ipfs.Addrs(r.node)}
+}
+
+// fetched tells how far a fetch is.
+func (o operation) fetched() pinstatus.Progress {
+	if o.status != api.TrackerStatusPinning || o.progress == nil {
+		return pinstatus.Progress{}
+	}
+	stat := o.progress.ProgressStat()
+	return pinstatus.Progress{Nodes: stat.Nodes, Bytes: stat.Bytes}
 }
 
 // Survey says which pins to look at: those of the given CIDs, or all if there are none, in a state that is not older than
@@ -24,14 +34,14 @@ type Survey struct {
 
 // Unsettled calls differs with every pin of the survey with which this peer does not stand as Calm says, in the order of
 // the CIDs as they were given, or of their bytes if it is all; and passed now and then with the last CID that was looked at.
-func (r *Reconciler) Unsettled(ctx context.Context, s Survey, differs func(api.PinInfo) error, passed func(api.Cid) error) error {
+func (r *Reconciler) Unsettled(ctx context.Context, s Survey, differs func(api.PinInfo, pinstatus.Progress) error, passed func(api.Cid) error) error {
 	if err := r.feed.WaitApplied(ctx, s.Index); err != nil {
 		return err
 	}
 	looked := 0
 	return r.eachOf(ctx, s.Cids, func(pin api.Pin) error {
 		if op, _ := r.standing(ctx, pin); op.status != Calm(pin, r.id) {
-			if err := differs(Tracker{r}.pinStatus(ctx, pin)); err != nil {
+			if err := differs(Tracker{r}.pinStatus(ctx, pin), op.fetched()); err != nil {
 				return err
 			}
 		}
