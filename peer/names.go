@@ -2,30 +2,24 @@ package peer
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ipfs/boxo/keystore"
 	"github.com/ipfs/boxo/namesys"
 	"github.com/ipfs/kubo/core"
 	"github.com/libp2p/go-libp2p/core/crypto"
 
-	"github.com/underlay/underlay/internal/seal"
 	"github.com/underlay/underlay/peer/ipfs"
 	"github.com/underlay/underlay/peer/keys"
 	"github.com/underlay/underlay/peer/names"
 )
 
 // openNames makes the keys and the names of the cluster, and the node that knows them.
-func (p *Peer) openNames(context.Context) error {
-	sealer, err := seal.New(p.opts.Secret)
-	if err != nil {
-		return fmt.Errorf("open the keys of the cluster: %w", err)
-	}
+func (p *Peer) openNames(context.Context) (err error) {
 	note := p.opts.NoteFailure
 	if note == nil {
 		note = func(_ context.Context, err error) error { return err }
 	}
-	p.keys = keys.New(p.consensus, sealer)
+	p.keys = keys.New(p.consensus, p.sealer)
 	p.names, err = names.New(names.Options{
 		Node: p.node, Values: p.consensus, Keys: p.keys, Leads: p.leads, Logger: p.logger, Note: note,
 	})

@@ -23,6 +23,7 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/seal"
 	"github.com/underlay/underlay/peer/ipfs"
 	"github.com/underlay/underlay/peer/keys"
 	"github.com/underlay/underlay/peer/names"
@@ -71,6 +72,7 @@ type Peer struct {
 
 	dir        *dataDir
 	identity   *clusterconfig.Identity
+	sealer     *seal.Sealer
 	node       *core.IpfsNode
 	host       host.Host
 	bandwidth  *metrics.BandwidthCounter
@@ -145,7 +147,11 @@ func (p *Peer) openDir(context.Context) (err error) {
 	if generated {
 		p.logger.Info("made a cluster secret; peers that shall join this one need the same", "file", p.dir.secret())
 	}
+	if err != nil {
+		return err
+	}
 	p.opts.Secret = secret
+	p.sealer, err = seal.New(secret)
 	return err
 }
 

@@ -143,13 +143,17 @@ func (p *Peer) CommitPins(ctx context.Context, pins []api.Pin, remove []api.Cid)
 	for _, c := range remove {
 		ops = append(ops, consensus.UnpinOp(c))
 	}
+	return p.commitAll(ctx, ops)
+}
+
+func (p *Peer) commitAll(ctx context.Context, ops []consensus.Op) error {
 	done, err := p.consensus.Commit(ctx, ops...)
 	if err != nil {
-		return fmt.Errorf("commit %d pins: %w", len(ops), err)
+		return fmt.Errorf("commit %d changes: %w", len(ops), err)
 	}
 	for _, err := range done.Errs {
 		if err != nil && !errors.Is(err, state.ErrNotFound) {
-			return fmt.Errorf("commit %d pins: %w", len(ops), err)
+			return fmt.Errorf("commit %d changes: %w", len(ops), err)
 		}
 	}
 	return nil

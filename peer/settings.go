@@ -5,19 +5,14 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/underlay/underlay/internal/seal"
 	"github.com/underlay/underlay/peer/ipfs"
 	"github.com/underlay/underlay/peer/settings"
 )
 
 // openLocalSettings reads the settings with which the node starts.
 func (p *Peer) openLocalSettings(context.Context) error {
-	sealer, err := seal.New(p.opts.Secret)
-	if err != nil {
-		return err
-	}
 	p.localSettings = settings.OpenLocal(settings.LocalOptions{
-		File: p.dir.settings(), Write: writeFile, Public: p.opts.Public, Own: p.opts.ConfigureIPFS, Sealer: sealer, Logger: p.logger,
+		File: p.dir.settings(), Write: writeFile, Public: p.opts.Public, Own: p.opts.ConfigureIPFS, Sealer: p.sealer, Logger: p.logger,
 	})
 	return nil
 }

@@ -29,6 +29,13 @@ type BulkPinset interface {
 	Members(ctx context.Context) ([]peer.ID, error)
 	// CommitPins commits pins exactly as they are, and removes others, in one step.
 	CommitPins(ctx context.Context, pins []api.Pin, remove []api.Cid) error
+	// EachValue calls f with everything that the peers share beside the pins, in the order of the keys.
+	EachValue(ctx context.Context, f func(key string, data []byte) error) error
+	// CommitValues sets values, and deletes others, in one step.
+	CommitValues(ctx context.Context, set map[string][]byte, remove []string) error
+	// Seal returns something by which Opens knows the clusters that have the same secret.
+	Seal() []byte
+	Opens(seal []byte) bool
 	// ChangePins pins and unpins as requests for each would, together, and returns the result of each.
 	ChangePins(ctx context.Context, changes []consensus.Op) []error
 }
@@ -39,7 +46,7 @@ const restoreBatch = 512
 // errNotEmpty refuses a restore that would mix two pinsets.
 var errNotEmpty = errors.New("the cluster has pins already; restoring would replace them all, which needs force=true")
 
-// backup streams the pinset as it is now, from any peer.
+// backup streams the pinset, and the values that the peers share beside it, as they are now, from any peer.
 func (a *rest) backup(w http.ResponseWriter, r *http.Request) {
 	st, err := a.Pinset.State(r.Context())
 	if err != nil {
@@ -48,7 +55,13 @@ func (a *rest) backup(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Trailer", restStreamError)
-	err = backup.Write(w, time.Now(), func(f func(api.Pin) error) error { return eachPin(r.Context(), st, f) })
+	err = backup.Write(w, backup.Source{
+		Taken: time.Now(), Seal: a.Pinset.Seal(),
+		Values: func(f func(backup.Value) error) error {
+			return a.Pinset.EachValue(r.Context(), func(key string, data []byte) error { return f(backup.Value{Key: key, Data: data}) })
+		},
+		Pins: func(f func(api.Pin) error) error { return eachPin(r.Context(), st, f) },
+	})
 	if err != nil { // the file lacks its last line, by which a reader knows it is incomplete
 		w.Header().Set(restStreamError, err.Error())
 		a.Logger.Warn("backup failed", "error", err)
@@ -72,15 +85,17 @@ func eachPin(ctx context.Context, st state.ReadOnly, f func(api.Pin) error) erro
 
 // restored is the answer to a restore.
 type restored struct {
+	Values  int `json:"values"`  // committed
 	Pins    int `json:"pins"`    // committed
-	Removed int `json:"removed"` // that were not in the backup
+	Removed int `json:"removed"` // pins that were not in the backup
 }
 
-// restore replaces the pinset by a backup; the import of a stock export only adds. The whole file is received and
-// checked before anything is changed.
+// restore replaces the pinset and the values by a backup; the import of a stock export only adds pins. The whole file is
+// received and checked before anything is changed. With pins-only the values stay as they are.
 func (a *rest) restore(w http.ResponseWriter, r *http.Request) {
 	force, err := restBool(r, "force")
-	if err != nil {
+	pinsOnly, onlyErr := restBool(r, "pins-only")
+	if err = errors.Join(err, onlyErr); err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -90,7 +105,7 @@ func (a *rest) restore(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer file.Close()
-	job := restoreJob{pinset: a.Pinset, cluster: a.Cluster}
+	job := restoreJob{pinset: a.Pinset, cluster: a.Cluster, pinsOnly: pinsOnly || summary.Values == 0}
 	err = job.run(r.Context(), file, summary, force)
 	if err != nil {
 		err = fmt.Errorf("restored %d of %d pins; repeating is safe: %w", job.done.Pins, summary.Pins, err)
@@ -107,7 +122,7 @@ func spool(body io.Reader) (*os.File, backup.Summary, error) {
 	if err := os.Remove(file.Name()); err != nil { // it lives on until it is closed
 		return nil, backup.Summary{}, errors.Join(fmt.Errorf("keep backup: %w", err), file.Close())
 	}
-	summary, err := backup.Read(io.TeeReader(body, file), func(api.Pin) error { return nil })
+	summary, err := backup.Read(io.TeeReader(body, file), backup.Visitor{})
 	switch {
 	case errors.Is(err, backup.ErrDamaged), errors.Is(err, backup.ErrVersion):
 		err = withStatus(http.StatusBadRequest, err)
@@ -125,8 +140,9 @@ func spool(body io.Reader) (*os.File, backup.Summary, error) {
 
 // restoreJob is one restore under way.
 type restoreJob struct {
-	pinset  BulkPinset
-	cluster ClusterPins
+	pinset   BulkPinset
+	cluster  ClusterPins
+	pinsOnly bool
 
 	members map[peer.ID]bool
 	batch   []api.Pin
@@ -134,7 +150,7 @@ type restoreJob struct {
 	done    restored
 }
 
-func (j *restoreJob) run(ctx context.Context, file io.Reader, summary backup.Summary, force bool) error {
+func (j *restoreJob) run(ctx context.Context, file io.ReadSeeker, summary backup.Summary, force bool) error {
 	st, err := j.pinset.State(ctx)
 	if err != nil {
 		return err
@@ -154,10 +170,16 @@ func (j *restoreJob) run(ctx context.Context, file io.Reader, summary backup.Sum
 		}
 	case replace && !summary.Sorted:
 		return withStatus(http.StatusBadRequest, fmt.Errorf("%w: its pins are not in order", backup.ErrDamaged))
-	case replace:
+	}
+	if !j.pinsOnly {
+		if err := j.values(ctx, file, summary.Seal, force); err != nil {
+			return err
+		}
+	}
+	if !summary.Stock && force {
 		return j.replace(ctx, st, file)
 	}
-	if _, err := backup.Read(file, func(p api.Pin) error { return j.add(ctx, p) }); err != nil {
+	if _, err := backup.Read(file, backup.Visitor{Pin: func(p api.Pin) error { return j.add(ctx, p) }}); err != nil {
 		return err
 	}
 	return j.flush(ctx)
@@ -182,7 +204,7 @@ func (j *restoreJob) replace(ctx context.Context, st state.ReadOnly, file io.Rea
 	go func() { listed <- st.List(ctx, have) }()
 
 	next, more := <-have
-	_, err := backup.Read(file, func(p api.Pin) error {
+	_, err := backup.Read(file, backup.Visitor{Pin: func(p api.Pin) error {
 		for ; more && bytes.Compare(next.Cid.Bytes(), p.Cid.Bytes()) < 0; next, more = <-have {
 			if err := j.drop(ctx, next.Cid); err != nil {
 				return err
@@ -192,7 +214,7 @@ func (j *restoreJob) replace(ctx context.Context, st state.ReadOnly, file io.Rea
 			next, more = <-have
 		}
 		return j.add(ctx, p)
-	})
+	}})
 	for ; err == nil && more; next, more = <-have {
 		err = j.drop(ctx, next.Cid)
 	}

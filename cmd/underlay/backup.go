@@ -103,7 +103,7 @@ func saveBackup(ctx context.Context, url, path string, env environment) (err err
 
 // copyBackup checks what it copies: an answer that was cut off is not taken for a backup.
 func copyBackup(w io.Writer, r io.Reader) (backup.Summary, error) {
-	summary, err := backup.Read(io.TeeReader(r, w), func(api.Pin) error { return nil })
+	summary, err := backup.Read(io.TeeReader(r, w), backup.Visitor{})
 	if err != nil {
 		return summary, fmt.Errorf("receive backup: %w", err)
 	}
@@ -118,7 +118,7 @@ func sendBackup(ctx context.Context, url, path string, force, stock bool, env en
 		return usageError{err}
 	}
 	defer file.Close()
-	summary, err := backup.Read(file, func(api.Pin) error { return nil })
+	summary, err := backup.Read(file, backup.Visitor{})
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", path, err)

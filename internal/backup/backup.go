@@ -1,9 +1,11 @@
-// Package backup is the file format of a saved pinset: one JSON object a line.
+// Package backup is the file format of a saved cluster state: one JSON object a line.
 //
-// The first line says what the file is, each further line is a pin as the REST API shows it, and the last line holds the
-// number of pins and a checksum of everything before it, so that a file that is cut off or damaged is recognised. Pins
-// are in the order of their CIDs' bytes. What `ipfs-cluster-service state export` writes, pins without a first and last
-// line and in any order, can be read too.
+// The first line says what the file is, then come the values that the peers share, such as keys and settings, then the pins
+// as the REST API shows them, and the last line holds the number of both and a checksum of everything before it, so that a
+// file that is cut off or damaged is recognised. Values are in the order of their keys, pins in that of their CIDs' bytes.
+// What is secret among the values is sealed: a file without the cluster's secret reveals nothing of it. What
+// `ipfs-cluster-service state export` writes, pins without a first and last line and in any order, can be read too, and so
+// can the first version of this format, which had no values.
 package backup
 
 import (
@@ -21,8 +23,8 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 )
 
-// version of the format that Write produces and Read understands.
-const version = 1
+// version of the format that Write produces; Read understands those before it, too.
+const version = 2
 
 // maxLine bounds the bytes of one line: no pin is that long.
 const maxLine = 1 << 20
@@ -38,37 +40,61 @@ var (
 type header struct {
 	Version int       `json:"underlay_backup"`
 	Taken   time.Time `json:"taken"`
+	Seal    []byte    `json:"seal,omitempty"`
+}
+
+// Value is what the peers share under a key.
+type Value struct {
+	Key  string `json:"value"`
+	Data []byte `json:"data"`
 }
 
 // footer is the last line.
 type footer struct {
 	Pins   *int   `json:"pins"`
+	Values int    `json:"values"`
 	SHA256 string `json:"sha256"`
 }
 
 // Summary says what a file holds.
 type Summary struct {
+	Values int
+	Seal   []byte // by which a cluster knows whether it can open the values
 	Pins   int
 	Stock  bool      // written by stock IPFS Cluster: nothing proves that it is complete
 	Sorted bool      // by the bytes of the CIDs
 	Taken  time.Time // zero for a stock export
 }
 
-// Write writes a backup: each calls its argument for every pin, in the order of their CIDs.
-func Write(w io.Writer, taken time.Time, each func(func(api.Pin) error) error) error {
+// Source is what to write. Values and Pins call their argument for each, in order.
+type Source struct {
+	Taken  time.Time
+	Seal   []byte
+	Values func(func(Value) error) error
+	Pins   func(func(api.Pin) error) error
+}
+
+// Write writes a backup.
+func Write(w io.Writer, s Source) error {
 	out := &summer{w: bufio.NewWriterSize(w, 64<<10), sum: sha256.New()}
-	if err := out.line(header{Version: version, Taken: taken.UTC()}); err != nil {
+	if err := out.line(header{Version: version, Taken: s.Taken.UTC(), Seal: s.Seal}); err != nil {
 		return err
 	}
-	pins := 0
-	err := each(func(p api.Pin) error {
-		pins++
-		return out.line(p)
+	values, pins := 0, 0
+	err := s.Values(func(v Value) error {
+		values++
+		return out.line(v)
 	})
+	if err == nil {
+		err = s.Pins(func(p api.Pin) error {
+			pins++
+			return out.line(p)
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("write backup: %w", err)
 	}
-	if err := out.line(footer{Pins: &pins, SHA256: hex.EncodeToString(out.sum.Sum(nil))}); err != nil {
+	if err := out.line(footer{Pins: &pins, Values: values, SHA256: hex.EncodeToString(out.sum.Sum(nil))}); err != nil {
 		return err
 	}
 	if err := out.w.Flush(); err != nil {
@@ -96,10 +122,16 @@ func (s *summer) line(v any) error {
 	return nil
 }
 
-// Read calls f for every pin of a backup or a stock export. Only when it returns without error was the whole file
-// sound: what f was given before may be part of a damaged one.
-func Read(r io.Reader, f func(api.Pin) error) (Summary, error) {
-	in := reader{lines: bufio.NewReaderSize(r, 64<<10), sum: sha256.New(), f: f, summary: Summary{Sorted: true}}
+// Visitor is given what a file holds, in its order. What is nil is read over.
+type Visitor struct {
+	Value func(Value) error
+	Pin   func(api.Pin) error
+}
+
+// Read gives everything in a backup or a stock export to v. Only when it returns without error was the whole file sound:
+// what v was given before may be part of a damaged one.
+func Read(r io.Reader, v Visitor) (Summary, error) {
+	in := reader{lines: bufio.NewReaderSize(r, 64<<10), sum: sha256.New(), visitor: v, summary: Summary{Sorted: true}}
 	for {
 		line, err := in.next()
 		if errors.Is(err, io.EOF) {
@@ -119,7 +151,7 @@ type reader struct {
 	lines   *bufio.Reader
 	number  int // of the line at hand, from 1
 	sum     hash.Hash
-	f       func(api.Pin) error
+	visitor Visitor
 	last    string // bytes of the last pin's CID
 	ended   bool   // the footer has been read
 	summary Summary
@@ -159,6 +191,9 @@ func (r *reader) take(line []byte) error {
 		return nil
 	}
 	r.sum.Write(line)
+	if !r.summary.Stock && bytes.HasPrefix(line, []byte(`{"value":`)) {
+		return r.value(line)
+	}
 	return r.pin(line)
 }
 
@@ -171,10 +206,10 @@ func (r *reader) header(line []byte) error {
 	if err := json.Unmarshal(line, &h); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if h.Version != version {
+	if h.Version < 1 || h.Version > version {
 		return fmt.Errorf("%w: format %d", ErrVersion, h.Version)
 	}
-	r.summary.Taken = h.Taken
+	r.summary.Taken, r.summary.Seal = h.Taken, h.Seal
 	r.sum.Write(line)
 	return nil
 }
@@ -193,10 +228,25 @@ func (r *reader) finish(end footer) error {
 	if *end.Pins != r.summary.Pins {
 		return fmt.Errorf("%w: %d pins announced, %d read", ErrDamaged, *end.Pins, r.summary.Pins)
 	}
+	if end.Values != r.summary.Values {
+		return fmt.Errorf("%w: %d values announced, %d read", ErrDamaged, end.Values, r.summary.Values)
+	}
 	if end.SHA256 != hex.EncodeToString(r.sum.Sum(nil)) {
 		return fmt.Errorf("%w: the checksum does not match", ErrDamaged)
 	}
 	return nil
+}
+
+func (r *reader) value(line []byte) error {
+	var v Value
+	if err := json.Unmarshal(line, &v); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	r.summary.Values++
+	if r.visitor.Value == nil {
+		return nil
+	}
+	return r.visitor.Value(v)
 }
 
 func (r *reader) pin(line []byte) error {
@@ -211,7 +261,10 @@ func (r *reader) pin(line []byte) error {
 	r.summary.Sorted = r.summary.Sorted && key > r.last
 	r.last = key
 	r.summary.Pins++
-	return r.f(p)
+	if r.visitor.Pin == nil {
+		return nil
+	}
+	return r.visitor.Pin(p)
 }
 
 func (r *reader) end() (Summary, error) {

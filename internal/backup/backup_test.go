@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -51,17 +53,27 @@ func testPins(t testing.TB) []api.Pin {
 	return pins
 }
 
-func write(t testing.TB, pins []api.Pin) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	err := Write(&b, time.Unix(1_800_000_000, 0), func(f func(api.Pin) error) error {
-		for _, p := range pins {
-			if err := f(p); err != nil {
+// testValues are some values, with odd keys and data, in the order of their keys.
+func testValues() []Value {
+	return []Value{{"a", []byte{0, 255, '\n'}}, {"key/\"odd\" <ä>", []byte("sealed")}, {"z", []byte{}}}
+}
+
+// all returns what calls f for every item.
+func all[T any](items []T) func(func(T) error) error {
+	return func(f func(T) error) error {
+		for _, item := range items {
+			if err := f(item); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}
+}
+
+func write(t testing.TB, pins []api.Pin) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	err := Write(&b, Source{Taken: time.Unix(1_800_000_000, 0), Seal: []byte("seal"), Values: all(testValues()), Pins: all(pins)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,10 +82,10 @@ func write(t testing.TB, pins []api.Pin) []byte {
 
 func read(raw []byte) ([]api.Pin, Summary, error) {
 	var pins []api.Pin
-	summary, err := Read(bytes.NewReader(raw), func(p api.Pin) error {
+	summary, err := Read(bytes.NewReader(raw), Visitor{Pin: func(p api.Pin) error {
 		pins = append(pins, p)
 		return nil
-	})
+	}})
 	return pins, summary, err
 }
 
@@ -115,13 +127,33 @@ func TestDamageIsNoticed(t *testing.T) {
 	if _, _, err := read(append(bytes.Clone(whole), whole...)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("two backups in one: %v", err)
 	}
-	newer := bytes.Replace(whole, []byte(`"underlay_backup":1`), []byte(`"underlay_backup":2`), 1)
+	newer := bytes.Replace(whole, []byte(`"underlay_backup":2`), []byte(`"underlay_backup":3`), 1)
 	if _, _, err := read(newer); !errors.Is(err, ErrVersion) {
 		t.Errorf("newer version: %v", err)
 	}
 	long := `{"cid":"` + strings.Repeat("x", maxLine) + `"}`
 	if _, _, err := read([]byte(long)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("endless line: %v", err)
+	}
+}
+
+func TestValuesAreKept(t *testing.T) {
+	var got []Value
+	summary, err := Read(bytes.NewReader(write(t, testPins(t))), Visitor{Value: func(v Value) error { got = append(got, v); return nil }})
+	if err != nil || !reflect.DeepEqual(got, testValues()) || summary.Values != len(got) || string(summary.Seal) != "seal" {
+		t.Errorf("got %q, %+v, %v", got, summary, err)
+	}
+}
+
+// What the first version of this format has written stays readable.
+func TestFirstVersion(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("testdata", "backup-v1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pins, summary, err := read(raw)
+	if err != nil || len(pins) != 5 || summary.Stock || summary.Values != 0 || summary.Seal != nil {
+		t.Errorf("%d pins, %+v, %v", len(pins), summary, err)
 	}
 }
 

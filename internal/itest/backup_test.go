@@ -98,6 +98,88 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
+// restore sends a backup to a peer.
+func (p *Peer) restore(file []byte, query string) error {
+	resp, err := p.http.Post(p.REST+"/restore"+query, "application/x-ndjson", bytes.NewReader(file))
+	if err != nil {
+		return err
+	}
+	_, err = readAnswer(resp)
+	return err
+}
+
+// Keys, names and settings come back with the pins in a cluster that has the same secret; in another one nothing is changed,
+// unless only the pins are wanted.
+func TestRestoreBesideThePins(t *testing.T) {
+	old := Start(t)
+	key, err := old.Peers[0].RPC("key/gen", "restored")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Peers[1].RPC("config", "Gateway.RootRedirect", "/ipfs/restored"); err != nil {
+		t.Fatal(err)
+	}
+	cid, err := old.Peers[2].Add([]byte("published"), "cid-version=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Peers[2].RPC("name/publish", cid, "key=restored", "allow-offline=true"); err != nil {
+		t.Fatal(err)
+	}
+	file, err := old.Peers[0].Do("GET", "/backup")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	dir := t.TempDir()
+	secret, err := os.ReadFile(filepath.Join(old.Dir, "secret"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "secret"), secret, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := Start(t, "--dir", dir)
+	if err := same.Peers[1].restore(file, ""); err != nil {
+		t.Fatal(err)
+	}
+	name := strings.Split(key, `"`)[7] // {"Name":"restored","Id":"k51..."}
+	for _, p := range same.Peers {
+		if list, err := p.RPC("key/list"); err != nil || !strings.Contains(list, name) {
+			t.Errorf("keys of %s: %s, %v, want %s", p.Name, list, err, key)
+		}
+		if got, err := p.RPC("config", "Gateway.RootRedirect"); err != nil || !strings.Contains(got, "/ipfs/restored") {
+			t.Errorf("setting of %s: %s, %v", p.Name, got, err)
+		}
+		if got, err := p.RPC("name/resolve", name); err != nil || !strings.Contains(got, cid) {
+			t.Errorf("%s resolves the name to %s, %v", p.Name, got, err)
+		}
+	}
+	if err := same.Peers[0].restore(file, ""); err == nil {
+		t.Error("keys of a cluster were replaced without force")
+	}
+	if err := same.Peers[0].restore(file, "?force=true"); err != nil {
+		t.Error(err)
+	}
+
+	other := Start(t)
+	if status, _ := asStatus(other.Peers[0].restore(file, "")); status != 409 {
+		t.Errorf("under another secret: status %d", status)
+	}
+	if pins, err := other.Peers[1].Allocations(); err != nil || len(pins) != 0 {
+		t.Errorf("a refused restore has pinned %v, %v", pins, err)
+	}
+	if err := other.Peers[0].restore(file, "?pins-only=true"); err != nil {
+		t.Error(err)
+	}
+	if pins, err := other.Peers[1].Allocations(); err != nil || len(pins) != 1 {
+		t.Errorf("only the pins: %v, %v", pins, err)
+	}
+	if list, err := other.Peers[2].RPC("key/list"); err != nil || strings.Contains(list, name) {
+		t.Errorf("only the pins: keys %s, %v", list, err)
+	}
+}
+
 // What `ipfs-cluster-service state export` writes is added to the pinset; allocations to peers that are no members here
 // are made anew.
 func TestImportOfStockExport(t *testing.T) {
