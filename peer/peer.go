@@ -21,6 +21,7 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/peer/files"
 	"github.com/underlay/underlay/peer/ipfs"
 	"github.com/underlay/underlay/peer/reconcile"
 )
@@ -49,6 +50,9 @@ type Options struct {
 	Version       string                         // of this program
 	Logger        *slog.Logger
 
+	// FilesReached lets tests end a change of the files at one of its steps, see files.Options.
+	FilesReached func(context.Context, files.Step) error
+
 	// Fatal ends the process at once when this peer can no longer keep its promises, as after a failed sync of its log.
 	Fatal func(error)
 }
@@ -71,6 +75,7 @@ type Peer struct {
 	service    *PeerService
 	client     *rpc.Client
 	calls      *calls
+	files      *files.Files
 	awaits     *awaitClient
 	clusterAPI *clientHolder
 	monitor    Monitor
@@ -104,7 +109,7 @@ func Open(ctx context.Context, o Options) (_ *Peer, err error) {
 	}()
 	ctx = context.WithoutCancel(ctx)
 	for _, open := range []func(context.Context) error{
-		p.openDir, p.openNode, p.openHost, p.openConsensus, p.openReconciler, p.openCalls, p.openCluster, p.openMesh,
+		p.openDir, p.openNode, p.openHost, p.openConsensus, p.openReconciler, p.openCalls, p.openFiles, p.openCluster, p.openMesh,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -226,6 +231,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g.Go(func() error { return p.announce(ctx) })
 	g.Go(func() error { return p.reconciler.Serve(ctx) })
 	g.Go(func() error { return p.settleDoubts(ctx) })
+	g.Go(func() error { return p.files.Serve(ctx) })
 	return g.Wait()
 }
 

@@ -18,6 +18,7 @@ type RPCOptions struct {
 	Pinset   Pinset         // what commands that pin act on
 	Peers    Peers          // this one and the others
 	Collect  Collector      // prepares that node for a collection
+	Files    Files          // the cluster's mutable file system
 	Copies   int            // how many peers hold what is pinned; all if it is not positive
 	Listener net.Listener   // where clients connect
 	Logger   *slog.Logger
@@ -43,7 +44,8 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 		return nil, fmt.Errorf("serve RPC API: %w", err)
 	}
 	reading := newReadingPinner(o.Pinset, blocks)
-	all, err := kubo.commands(newClusterNode(apiNode, pins, reading, blocks))
+	clusterNode := newClusterNode(apiNode, pins, reading, blocks)
+	all, err := kubo.commands(clusterNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API with the blocks of all peers: %w", err)
 	}
@@ -53,28 +55,30 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
 	}
+	files := &filesAPI{files: o.Files, kubo: kubo, node: &apiNode, all: clusterNode}
 	alone := commandMux{
 		"repo/gc":  collectHere(kubo, o, collectPatience), // by the pins of the node whose blocks are removed
 		"shutdown": refuse(kubo, "a peer is not stopped through its API; stop its service instead"),
-		"":         withConsistency(withAcks(own)),
+		"":         withConsistency(withAcks(files.use(own))),
 	}
 	whole := maps.Clone(alone)
 	whole["repo/gc"] = collectAll(o.Peers)
 	whole["repo/stat"] = statCluster(kubo, o, blocks)
 	whole["stats/repo"] = whole["repo/stat"]
-	whole[""] = withConsistency(withAcks(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	whole[""] = withConsistency(withAcks(files.use(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if seesCluster(r) {
 			all.ServeHTTP(w, r)
 			return
 		}
 		own.ServeHTTP(w, r)
-	})))
+	}))))
 	clients := newAddressed(o.Peers, alone, whole, o.Logger)
 	members := http.NewServeMux()
 	members.Handle("/", clients)
+	members.Handle(filesPath, o.Files)
 	members.Handle(nodePath+"/", http.StripPrefix(nodePath, trusted))
 	members.Handle(nodePath+hasPath, answerHas(o.Node.Blockstore))
-	return &RPC{Clients: clients, Members: members}, nil
+	return &RPC{Clients: routeFiles(o.Files, clients), Members: members}, nil
 }
 
 // commandMux finds the handler of a command; that of "" is for all others.

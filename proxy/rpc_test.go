@@ -30,6 +30,8 @@ type rpcRig struct {
 	pinset  *mapPinset
 	self    member
 	options RPCOptions
+	files   *fakeFiles
+	pins    *ipfs.Pins
 	dropped atomic.Int32 // how often DropUnwanted was called
 }
 
@@ -71,9 +73,10 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	}
 	pinset.holds = func(c cid.Cid) func() { return pins.Hold(api.PinCid(api.NewCid(c))) }
 	l, calls := listenLoopback(t), listenLoopback(t)
-	r := &rpcRig{t: t, node: node, pinset: pinset, self: network.join(t, name)}
+	r := &rpcRig{t: t, node: node, pinset: pinset, pins: pins, self: network.join(t, name)}
+	r.files = &fakeFiles{root: node.FilesRoot, self: r.self.ID()}
 	r.options = RPCOptions{
-		Node: node, Repo: dir, Pinset: pinset, Peers: r.self, Collect: r, Listener: l, Logger: slog.New(slog.DiscardHandler),
+		Node: node, Repo: dir, Pinset: pinset, Peers: r.self, Collect: r, Files: r.files, Listener: l, Logger: slog.New(slog.DiscardHandler),
 	}
 	rpc, err := NewRPC(r.options)
 	if err != nil {
@@ -90,6 +93,9 @@ func (r *rpcRig) DropUnwanted(context.Context) error {
 	r.dropped.Add(1)
 	return nil
 }
+
+// Collecting implements Collector.
+func (r *rpcRig) Collecting() pin.Pinner { return r.pins.Collecting() }
 
 // post sends a command without a body; options are pairs of name and value.
 func (r *rpcRig) post(name string, args []string, options ...string) reply {

@@ -58,6 +58,7 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 		Pinset:   p,
 		Peers:    p,
 		Collect:  p,
+		Files:    p.Files(),
 		Copies:   c.Cluster.ReplicationMax,
 		Listener: l,
 		Logger:   logger,
