@@ -51,7 +51,9 @@ func (a *filesAPI) attempt(w http.ResponseWriter, r *http.Request, body *keptBod
 			}
 		}()
 		again := r.Clone(r.Context())
-		again.Body = body
+		if r.Body != http.NoBody { // which kubo knows
+			again.Body = body
+		}
 		a.kubo.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
 			if err := body.fill(); err != nil {
 				return nil, fmt.Errorf("read the request: %w", err)
@@ -68,6 +70,9 @@ func (a *filesAPI) attempt(w http.ResponseWriter, r *http.Request, body *keptBod
 	return commit(r.Context())
 }
 
+// sourceReserve is how much of a command's time is left to the command, to fail with it in its own words.
+const sourceReserve = 50 * time.Millisecond
+
 // fetchSource fetches the block that a copy will need, so that others need not wait for it. The command finds out by itself
 // what is wrong with it.
 func (a *filesAPI) fetchSource(r *http.Request) {
@@ -78,7 +83,7 @@ func (a *filesAPI) fetchSource(r *http.Request) {
 	ctx := r.Context()
 	if limit, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
+		ctx, cancel = context.WithTimeout(ctx, limit-sourceReserve)
 		defer cancel()
 	}
 	api, err := coreapi.NewCoreAPI(a.node)

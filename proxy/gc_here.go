@@ -35,8 +35,13 @@ func collectHere(k kubo, o RPCOptions, patience time.Duration) http.Handler {
 		}
 		store := &lockedStore{GCBlockstore: o.Node.Blockstore, lock: lock}
 		atEnd(r.Context(), func() { store.giveBack(r.Context()) })
+		files, release, err := o.Files.Read(r.Context())
+		if err != nil {
+			return nil, noteFailure(r.Context(), err)
+		}
+		atEnd(r.Context(), release)
 		node := *o.Node
-		node.Blockstore, node.Pinning = store, o.Collect.Collecting()
+		node.Blockstore, node.Pinning, node.FilesRoot = store, o.Collect.Collecting(), files
 		return &node, nil
 	}))
 }

@@ -1,40 +1,5 @@
 package rpcdiff
 
-// filesCases change the mutable file system.
-func filesCases() []testCase {
-	return []testCase{
-		{"files", []step{
-			chain("files"),
-			rpc("files/mkdir", "arg=/files", "cid-version=1"), rpc("files/mkdir", "arg=/files/a/b", "parents=true", "hash=sha2-256").named("with parents"),
-			rpc("files/mkdir", "arg=/files").named("twice"),
-			rpc("files/write", "arg=/files/w", "create=true", "truncate=true", "raw-leaves=true", "cid-version=1").with(content("files write")),
-			rpc("files/write", "arg=/files/p/q", "create=true", "parents=true", "hash=sha2-256").with(content("parents")).named("with parents too"),
-			rpc("files/write", "arg=/files/w", "offset=6", "count=3", "flush=false").with(content("XYZ and more")).named("in the middle"),
-			rpc("files/flush", "arg=/files"),
-			rpc("files/read", "arg=/files/w"), rpc("files/read", "arg=/files/w", "offset=6", "count=3").named("range"),
-			rpc("files/stat", "arg=/files/w"), rpc("files/stat", "arg=/files", "with-local=true").named("local"), rpc("files/stat", "arg=/files", "hash=true").named("hash"),
-			rpc("files/stat", "arg=/files", "size=true").named("size"), rpc("files/stat", "arg=/files", "format=<hash>", "encoding=text").named("format"),
-			rpc("files/cp", "arg=/ipfs/$d", "arg=/files/copy"), rpc("files/cp", "arg=/ipfs/$d", "arg=/files/x/copy", "parents=true", "force=true").named("with parents, copied"),
-			rpc("files/ls", "arg=/files", "long=true"), rpc("files/ls", "arg=/files", "U=true").named("unsorted"),
-			rpc("files/mv", "arg=/files/copy", "arg=/files/moved"),
-			rpc("files/touch", "arg=/files/w", "mtime=1700000000", "mtime-nsecs=5"), rpc("files/chmod", "arg=0600", "arg=/files/w"),
-			rpc("files/chcid", "arg=/files", "cid-version=1", "hash=sha2-512"),
-			rpc("files/ls", "arg=/nothing").named("nothing"), rpc("files/read", "arg=/files").named("a directory"),
-			rpc("files/chroot", "arg=$d"), rpc("files/chroot", "arg=$d", "confirm=true").named("confirmed"),
-			rpc("files/rm", "arg=/files"), rpc("files/rm", "arg=/files", "recursive=true", "force=true").named("recursive"),
-			rpc("files/stat", "arg=/").named("root"),
-		}},
-		{"files and pins", []step{
-			rpc("files/write", "arg=/kept", "create=true").with(content("files keeps what it has")),
-			rpc("files/stat", "arg=/kept").capture("c", `"Hash":"(\w+)"`),
-			rpc("pin/ls", "arg=$c"),
-			rpc("repo/gc", "quiet=true").omit("body"),
-			rpc("block/stat", "arg=$c", "offline=true").named("after a collection"),
-			rpc("files/rm", "arg=/kept"),
-		}},
-	}
-}
-
 // testKey is an Ed25519 key, in kubo's own format, made for these tests and used nowhere else.
 const testKey = "\x08\x01\x12\x40" + "\x9d\x61\xb1\x9d\xef\xfd\x5a\x60\xba\x84\x4a\xf4\x92\xec\x2c\xc4\x44\x49\xc5\x69\x7b\x32\x69\x19\x70\x3b\xac\x03\x1c\xae\x7f\x60" +
 	"\xd7\x5a\x98\x01\x82\xb1\x0a\xb7\xd5\x4b\xfe\xd3\xc9\x64\x07\x3a\x0e\xe1\x72\xf3\xda\xa6\x23\x25\xaf\x02\x1a\x68\xf7\x07\x51\x1a"

@@ -61,18 +61,13 @@ func forGood() []difference {
 // forNow are differences that shall go.
 func forNow() []difference {
 	const (
-		files  = "until the mutable file system is one for the cluster"
 		keys   = "until keys and names are one for the cluster"
 		config = "until settings are one for the cluster"
 	)
 	return []difference{
-		{test: "add to-files", step: "look *", field: "*", on: inCluster(), why: files},
-		{test: "files", step: "*", field: "*", on: inCluster(), why: files},
-		{test: "files and pins", step: "*", field: "*", on: inCluster(), why: files},
 		{test: "key", step: "*", field: "*", on: inCluster(), why: keys},
 		{test: "name", step: "*", field: "*", on: inCluster(), why: keys},
+		{test: "repo gc", step: "everything", field: "body", on: inCluster(), why: keys}, // what a name leads to is pinned
 		{test: "config of imports", step: "*", field: "body.*", on: inCluster(), why: config},
-		{test: "repo ls", step: "everything", field: "body", on: inCluster(), why: files},
-		{test: "repo gc", step: "everything", field: "body", on: inCluster(), why: files},
 	}
 }

@@ -33,7 +33,8 @@ func cases() []testCase {
 		addCases(), addNameCases(), addFormatCases(), addPinCases(),
 		pinCases(), pinKindCases(), pinListCases(), pinUpdateCases(), pinRemoteCases(),
 		blockCases(), dagCases(), importCases(), objectCases(), readCases(),
-		filesCases(), keyCases(), nameCases(),
+		filesCases(), filesWriteCases(), filesTreeCases(), filesStateCases(),
+		keyCases(), nameCases(),
 		cidCases(), nodeCases(), networkCases(),
 		repoCases(), // collects what the others have left
 		[]testCase{{"shutdown", []step{rpc("shutdown")}}}, // kubo is gone after it: last

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ipfs/boxo/ipld/unixfs"
+	"github.com/ipfs/go-cid"
 	"github.com/ipfs/kubo/core"
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -54,6 +56,7 @@ const (
 type Files struct {
 	opts   Options
 	blocks *store
+	kubos  cid.Cid // the root that an earlier build has left in kubo's own place; kubo does not start without it
 
 	ctx     context.Context // ends with Close
 	end     context.CancelFunc
@@ -91,6 +94,9 @@ func Open(o Options) (*Files, error) {
 		return nil, err
 	}
 	f := &Files{opts: o, turn: make(chan struct{}, 1), hurry: make(chan struct{}, 1), late: make(chan struct{}, maxLate), blocks: newStore(o.Node, members)}
+	if own, err := o.Node.FilesRoot.GetDirectory().GetNode(); err == nil && own.Cid() != unixfs.EmptyDirNode().Cid() {
+		f.kubos = own.Cid()
+	}
 	f.ctx, f.end = context.WithCancel(context.Background())
 	if f.held, err = loadHeld(f.ctx, o.Node.Repo.Datastore()); err != nil {
 		f.end()

@@ -46,6 +46,9 @@ func (f *Files) alive() (roots, single []cid.Cid, err error) {
 		return nil, nil, err
 	}
 	roots = append(roots, now.root)
+	if f.kubos.Defined() {
+		roots = append(roots, f.kubos)
+	}
 	f.mu.Lock()
 	w := f.writer
 	if w == nil {
