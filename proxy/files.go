@@ -116,27 +116,6 @@ func (a *filesAPI) read(w http.ResponseWriter, r *http.Request) {
 	}).ServeHTTP(w, r)
 }
 
-// join runs an add. What it has put into the files is the cluster's before its answer ends, and also if it fails halfway.
-func (a *filesAPI) join(w http.ResponseWriter, r *http.Request) {
-	a.kubo.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
-		root, commit, err := a.files.Join(r.Context())
-		if err != nil {
-			return nil, noteFailure(r.Context(), err)
-		}
-		committed := false
-		once := func(ctx context.Context) error {
-			if committed {
-				return nil
-			}
-			committed = true
-			return commit(ctx)
-		}
-		awaitLater(r.Context(), once)
-		atEnd(r.Context(), func() { _ = once(r.Context()) }) // the command has failed, and its client knows
-		return a.on(r, root), nil
-	}).ServeHTTP(w, r)
-}
-
 // routeFiles sends requests that use the files to the peer where they have to be answered: changes to the leader, even if
 // they name a peer, since the files are the cluster's. So a request passes on once at most: the other just answers it.
 func routeFiles(files Files, next *addressed) http.Handler {
