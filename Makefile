@@ -50,6 +50,10 @@ bench-pins: ## compare pins with the stock three peers (BENCH_PINS=10000,100000 
 bench-rpc: build ## compare add, pin/add and cat through a balancer with the stock three peers (BENCH_ROUNDS=5)
 	go test -run '^$$' -bench RPC -benchtime 1x -timeout 6h ./internal/stockbench
 
+.PHONY: bench-files
+bench-files: build ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
+	go test -run '^$$' -bench Files -benchtime 1x -timeout 1h ./internal/stockbench
+
 .PHONY: fmt
 fmt: ## format the source
 	gofmt -w $$(git ls-files '*.go')
