@@ -2,6 +2,7 @@ package swap
 
 import (
 	"context"
+	"time"
 
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
@@ -26,7 +27,12 @@ func (s *Source) Get(ctx context.Context, c cid.Cid) (block blocks.Block, absent
 			return block, 0, nil
 		}
 	}
+	if len(links) == 0 {
+		return nil, 0, ctx.Err()
+	}
 	replies := s.session.survey(ctx, c, links)
+	late := time.NewTimer(links[0].patience)
+	defer late.Stop()
 	for range links {
 		select {
 		case r := <-replies:
@@ -39,6 +45,8 @@ func (s *Source) Get(ctx context.Context, c cid.Cid) (block blocks.Block, absent
 					return block, 0, nil
 				}
 			}
+		case <-late.C:
+			return nil, absent, ctx.Err()
 		case <-ctx.Done():
 			return nil, 0, ctx.Err()
 		}
