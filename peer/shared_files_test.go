@@ -121,7 +121,9 @@ func (p *filePeer) putInto(ctx context.Context, root *mfs.Root, name string) err
 // shows tells whether the tree that the peer has applied has a file.
 func (p *filePeer) shows(name string) bool {
 	p.t.Helper()
-	root, release, err := p.Files().Read(p.t.Context())
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	root, release, err := p.Files().Read(ctx)
 	if err != nil {
 		p.t.Fatalf("read the files: %v", err)
 	}
@@ -132,6 +134,8 @@ func (p *filePeer) shows(name string) bool {
 
 // whole returns the root of the tree that the peer has applied, or an error if blocks of it are not on its own node.
 func (p *filePeer) whole(ctx context.Context) (cid.Cid, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := p.consensus.Barrier(ctx); err != nil {
 		return cid.Undef, err
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/ipfs/boxo/mfs"
+	"github.com/ipfs/go-cid"
 	"github.com/ipfs/kubo/core"
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -25,6 +26,8 @@ type Files interface {
 	// changed is acknowledged; consensus.ErrConflict asks for the operation to be done again. Without flush the change waits
 	// in memory for the next one that is flushed.
 	Begin(ctx context.Context, flush bool) (root *mfs.Root, end func() (commit func(context.Context) error), err error)
+	// Prepare makes content known that the next operation will put into the files, if it is large.
+	Prepare(ctx context.Context, root cid.Cid)
 	// Join lets an upload put nodes into root, each in one step, until it calls commit.
 	Join(ctx context.Context) (root *mfs.Root, commit func(context.Context) error, err error)
 }

@@ -73,8 +73,8 @@ func (a *filesAPI) attempt(w http.ResponseWriter, r *http.Request, body *keptBod
 // sourceReserve is how much of a command's time is left to the command, to fail with it in its own words.
 const sourceReserve = 50 * time.Millisecond
 
-// fetchSource fetches the block that a copy will need, so that others need not wait for it. The command finds out by itself
-// what is wrong with it.
+// fetchSource brings what a copy will need to where it is needed, so that others need not wait for it. The command finds out
+// by itself what is wrong with it.
 func (a *filesAPI) fetchSource(r *http.Request) {
 	source := r.URL.Query().Get("arg")
 	if commandOf(r) != "files/cp" || !strings.HasPrefix(source, "/ipfs/") {
@@ -90,8 +90,12 @@ func (a *filesAPI) fetchSource(r *http.Request) {
 	if err != nil {
 		return
 	}
-	if p, err := path.NewPath(strings.TrimRight(source, "/")); err == nil {
-		_, _ = api.ResolveNode(ctx, p)
+	p, err := path.NewPath(strings.TrimRight(source, "/"))
+	if err != nil {
+		return
+	}
+	if node, err := api.ResolveNode(ctx, p); err == nil {
+		a.files.Prepare(ctx, node.Cid())
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ipfs/boxo/mfs"
+	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
@@ -47,6 +48,8 @@ func (f *fakeFiles) Begin(context.Context, bool) (*mfs.Root, func() func(context
 		return f.commit
 	}, nil
 }
+
+func (f *fakeFiles) Prepare(context.Context, cid.Cid) {}
 
 func (f *fakeFiles) Join(context.Context) (*mfs.Root, func(context.Context) error, error) {
 	return f.root, f.commit, nil

@@ -32,6 +32,9 @@ func (f *Files) Join(ctx context.Context) (root *mfs.Root, commit func(context.C
 }
 
 func (f *Files) commitJoined(ctx context.Context, w *writer, root *mfs.Root) error {
+	if node, err := root.GetDirectory().GetNode(); err == nil {
+		f.Prepare(ctx, node.Cid())
+	}
 	if err := f.takeTurn(ctx); err != nil {
 		return err
 	}

@@ -44,13 +44,9 @@ func (f *Files) spread(ctx context.Context, base, next tree) error {
 	quorum := len(voters)/2 + 1
 	synced := make(chan error, 1)
 	f.running.Go(func() { synced <- f.opts.Sync(ctx) })
-	source := f.blocks.members.NewSource()
-	d := &difference{old: f.blocks.links, new: func(ctx context.Context, c cid.Cid) ([]cid.Cid, error) {
-		return f.blocks.linksAnywhere(ctx, source, quorum, c)
-	}}
-	added, err := d.find(ctx, base.root, next.root)
-	if err != nil && !errors.Is(err, errUnsure) {
-		return errors.Join(fmt.Errorf("find the blocks of the change: %w", err), <-synced)
+	added, err := f.added(ctx, base.root, next.root, quorum)
+	if err != nil {
+		return errors.Join(err, <-synced)
 	}
 	list, err := f.list(ctx, added)
 	if err != nil {
@@ -72,6 +68,19 @@ func (f *Files) spread(ctx context.Context, base, next tree) error {
 		return err
 	}
 	return f.awaitHeld(cancel, outcomes, quorum-1)
+}
+
+// added lists the blocks that one DAG has, here or on another member, and another DAG has not.
+func (f *Files) added(ctx context.Context, base, next cid.Cid, quorum int) ([]cid.Cid, error) {
+	source := f.blocks.members.NewSource()
+	d := &difference{old: f.blocks.links, new: func(ctx context.Context, c cid.Cid) ([]cid.Cid, error) {
+		return f.blocks.linksAnywhere(ctx, source, quorum, c)
+	}}
+	found, err := d.find(ctx, base, next)
+	if err != nil && !errors.Is(err, errUnsure) {
+		return nil, fmt.Errorf("find the blocks of the change: %w", err)
+	}
+	return found, nil
 }
 
 // awaitHeld waits until need of the outcomes are good. The others may go on for a while after that.
