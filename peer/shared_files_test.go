@@ -283,3 +283,53 @@ func TestConcurrentWritersConflict(t *testing.T) {
 		}
 	}
 }
+
+// What is not flushed is seen by nobody but through the peer that has it, until the next change that is flushed there, and
+// is gone, as is told, when another peer has changed the files.
+func TestChangesThatAreNotFlushed(t *testing.T) {
+	peers := startFilePeers(t)
+	leader, others := leads(t, peers)
+	ctx := t.Context()
+	wait := func(name string) error {
+		root, end, err := leader.Files().Begin(ctx, false)
+		if err != nil {
+			return err
+		}
+		return errors.Join(leader.putInto(ctx, root, name), end()(ctx))
+	}
+	if err := wait("first"); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range peers {
+		place, err := p.Files().ReadPlace(ctx)
+		if err != nil || place != leader.ID() {
+			t.Errorf("the files are to be read through %s, %v", place, err)
+		}
+		if p.shows("first") != (p == leader) {
+			t.Errorf("what is not flushed is shown: %v", p != leader)
+		}
+	}
+	if err := leader.put(ctx, "second"); err != nil { // with what waits
+		t.Fatal(err)
+	}
+	expectSame(t, peers...)
+	if !others[0].shows("first") || !others[0].shows("second") {
+		t.Error("a flush has lost what waited")
+	}
+
+	if err := wait("third"); err != nil {
+		t.Fatal(err)
+	}
+	if err := others[0].put(ctx, "of another peer"); err != nil {
+		t.Fatal(err)
+	}
+	if err := wait("fourth"); !errors.Is(err, consensus.ErrConflict) {
+		t.Errorf("a change to a tree that was replaced: %v", err)
+	}
+	if err := wait("fourth"); err != nil { // on the new tree
+		t.Error(err)
+	}
+	if leader.shows("third") || !leader.shows("fourth") || !leader.shows("of another peer") {
+		t.Error("the tree is not the one of the other peer with the last change")
+	}
+}

@@ -43,6 +43,7 @@ func (a *filesAPI) change(w http.ResponseWriter, r *http.Request) {
 // attempt runs the operation once and waits until it is acknowledged.
 func (a *filesAPI) attempt(w http.ResponseWriter, r *http.Request, body *keptBody) error {
 	var end func() func(context.Context) error
+	var refused error
 	commit := func(context.Context) error { return nil } // if the command was refused before it began
 	func() {
 		defer func() {
@@ -60,13 +61,16 @@ func (a *filesAPI) attempt(w http.ResponseWriter, r *http.Request, body *keptBod
 			}
 			a.fetchSource(r)
 			root, finish, err := a.files.Begin(r.Context(), flushes(r))
-			if err != nil {
+			if refused = err; err != nil {
 				return nil, noteFailure(r.Context(), err)
 			}
 			end = finish
 			return a.on(r, root), nil
 		}).ServeHTTP(w, again)
 	}()
+	if errors.Is(refused, consensus.ErrConflict) {
+		return refused
+	}
 	return commit(r.Context())
 }
 

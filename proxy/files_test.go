@@ -26,6 +26,7 @@ type fakeFiles struct {
 	turn   sync.Mutex
 	began  int
 	fails  []error // what the next commits return
+	begins []error // what the next attempts to begin return
 	leader peer.ID // empty: self
 }
 
@@ -43,6 +44,12 @@ func (f *fakeFiles) Read(context.Context) (*mfs.Root, func(), error) { return f.
 func (f *fakeFiles) Begin(context.Context, bool) (*mfs.Root, func() func(context.Context) error, error) {
 	f.turn.Lock()
 	f.began++
+	if len(f.begins) > 0 {
+		defer f.turn.Unlock()
+		err := f.begins[0]
+		f.begins = f.begins[1:]
+		return nil, nil, err
+	}
 	return f.root, func() func(context.Context) error {
 		defer f.turn.Unlock()
 		return f.commit
@@ -68,11 +75,12 @@ func TestFilesChangeAgainAfterConflict(t *testing.T) {
 	for name, size := range map[string]int{"small": 10, "large": bodyMemory + 10} {
 		t.Run(name, func(t *testing.T) {
 			r := newRPCRig(t)
+			r.files.begins = []error{consensus.ErrConflict}
 			r.files.fails = []error{consensus.ErrConflict, consensus.ErrConflict}
 			content := strings.Repeat("x", size-1) + "y"
 			body, contentType := fileForm(t, content)
 			reply := ask(t, http.MethodPost, r.command("files/write", []string{"/f"}, "create", "true", "truncate", "true"), body, "Content-Type", contentType)
-			if reply.StatusCode != http.StatusOK || r.files.began != 3 {
+			if reply.StatusCode != http.StatusOK || r.files.began != 4 {
 				t.Fatalf("status %d after %d attempts: %s", reply.StatusCode, r.files.began, reply.body)
 			}
 			if got := r.post("files/read", []string{"/f"}); got.body != content {

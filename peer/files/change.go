@@ -150,18 +150,29 @@ func (f *Files) current(ctx context.Context) (*writer, error) {
 	return w, nil
 }
 
-// mark commits that this peer has changes that are not flushed, before it has the first.
+// mark commits that this peer has changes that are not flushed, before it has the first. Before each further one it makes
+// sure that it still is so: nobody would see a change to a tree that another peer has replaced.
 func (f *Files) mark(ctx context.Context, w *writer) error {
 	f.mu.Lock()
-	if w.next.unflushed == f.opts.ID {
-		f.mu.Unlock()
-		return nil
+	if w.next.unflushed != f.opts.ID {
+		w.next.unflushed = f.opts.ID
+		w.seq++
 	}
-	w.next.unflushed = f.opts.ID
-	w.seq++
-	seq := w.seq
+	seq, marked := w.seq, w.base.unflushed == f.opts.ID
 	f.mu.Unlock()
-	return f.awaitCommit(ctx, w, seq)
+	if err := f.awaitCommit(ctx, w, seq); err != nil || !marked {
+		return err
+	}
+	f.mu.Lock()
+	base := w.base
+	f.mu.Unlock()
+	err := f.confirm(ctx, base)
+	if errors.Is(err, consensus.ErrConflict) {
+		f.mu.Lock()
+		w.failed, w.tried = err, seq
+		f.mu.Unlock()
+	}
+	return err
 }
 
 // finish ends an operation that has run to its end.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/ipfs/go-cid"
@@ -32,8 +33,11 @@ func nameOf(c cid.Cid) string {
 // links counts in looks how often a block is looked at. A block that is not in the map is nowhere, one that links to "?"
 // cannot be looked for.
 func (d dags) links(t testing.TB, looks map[string]int) linksOf {
+	var mu sync.Mutex
 	return func(_ context.Context, c cid.Cid) (out []cid.Cid, err error) {
+		mu.Lock()
 		looks[nameOf(c)]++
+		mu.Unlock()
 		links, ok := d[nameOf(c)]
 		switch {
 		case !ok:

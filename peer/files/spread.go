@@ -53,11 +53,11 @@ func (f *Files) spread(ctx context.Context, base, next tree) error {
 		return errors.Join(err, <-synced)
 	}
 	f.held.expect(base.revision, added) // here too, whatever becomes of the change
-	ctx, cancel := context.WithCancel(ctx)
+	sending, cancel := context.WithCancel(ctx)
 	others := slices.DeleteFunc(voters, func(id peer.ID) bool { return id == f.opts.ID })
 	outcomes := make(chan error, len(others))
 	for _, id := range others {
-		f.running.Go(func() { outcomes <- f.sendHold(ctx, id, base.revision, list) })
+		f.running.Go(func() { outcomes <- f.sendHold(sending, id, base.revision, list) })
 	}
 	if err := <-synced; err != nil {
 		cancel()
