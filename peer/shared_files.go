@@ -7,6 +7,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/peer/files"
+	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // Files are this peer's part in the cluster's mutable file system. They belong to the peer.
@@ -23,5 +24,6 @@ func (p *Peer) openFiles(context.Context) (err error) {
 	}
 	p.onClose("files", p.files.Close)
 	p.pins.SpareAlso(p.files.Spare)
+	ipfs.AnnounceFiles(p.node, p.files.Each)
 	return nil
 }

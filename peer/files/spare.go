@@ -21,6 +21,20 @@ func (f *Files) Spare(ctx context.Context, spare func(cid.Cid) error) error {
 			return err
 		}
 	}
+	return f.walk(ctx, roots, spare)
+}
+
+// Each calls visit for every block that is here of the tree that this peer has applied.
+func (f *Files) Each(ctx context.Context, visit func(cid.Cid) error) error {
+	now, err := f.applied()
+	if err != nil {
+		return err
+	}
+	return f.walk(ctx, []cid.Cid{now.root}, visit)
+}
+
+// walk calls visit for every block that is at or below a root, as far as they are here.
+func (f *Files) walk(ctx context.Context, roots []cid.Cid, visit func(cid.Cid) error) error {
 	seen := cid.NewSet()
 	links := func(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) {
 		found, err := ipld.GetLinks(ctx, f.blocks.here, c)
@@ -34,7 +48,7 @@ func (f *Files) Spare(ctx context.Context, spare func(cid.Cid) error) error {
 			return fmt.Errorf("walk the files below %s: %w", root, err)
 		}
 	}
-	return seen.ForEach(spare)
+	return seen.ForEach(visit)
 }
 
 // alive lists the roots of everything that counts as files here, and blocks that other peers have sent.

@@ -55,7 +55,7 @@ func openRepo(dir string, public bool, configure func(*kuboconfig.Config) error)
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	return nodeRepo{r, pins}, nil
+	return nodeRepo{r, pins, &fileKeys{}}, nil
 }
 
 func nodeIdentity(file string, exists bool) (kuboconfig.Identity, error) {

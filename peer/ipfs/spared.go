@@ -7,11 +7,8 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// Spares calls spare for each block that a collection must leave alone although nothing pins it, and stops at its error.
-type Spares func(ctx context.Context, spare func(cid.Cid) error) error
-
-// SpareAlso makes collections leave more alone than what is pinned or held.
-func (p *Pins) SpareAlso(more Spares) { p.spares = more }
+// SpareAlso makes collections leave more blocks alone than those that are pinned or held.
+func (p *Pins) SpareAlso(more Keys) { p.spares = more }
 
 // SyncBlocks brings all blocks that the node has stored to the disk.
 func (p *Pins) SyncBlocks(ctx context.Context) error { return p.pinner.syncBlocks(ctx) }
@@ -26,7 +23,7 @@ func (p *Pins) Collecting() pin.Pinner {
 
 type collectingPinner struct {
 	*localPinner
-	spares Spares
+	spares Keys
 }
 
 // DirectKeys implements pin.Pinner.
