@@ -123,7 +123,7 @@ func (p *filePeer) shows(name string) bool {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
-	root, release, err := p.Files().Read(ctx)
+	root, release, err := p.Files().Read(ctx, false)
 	if err != nil {
 		p.t.Fatalf("read the files: %v", err)
 	}
@@ -142,7 +142,7 @@ func (p *filePeer) whole(ctx context.Context) (cid.Cid, error) {
 	if err := p.Files().CatchUp(ctx); err != nil {
 		return cid.Undef, err
 	}
-	root, release, err := p.Files().Read(ctx)
+	root, release, err := p.Files().Read(ctx, false)
 	if err != nil {
 		return cid.Undef, err
 	}

@@ -20,8 +20,9 @@ type Files interface {
 	Place(ctx context.Context) peer.ID
 	// ReadPlace returns the peer that shows everything that was acknowledged before, unless ctx is stale.
 	ReadPlace(ctx context.Context) (peer.ID, error)
-	// Read returns the tree as this peer has applied it, to be read until release is called.
-	Read(ctx context.Context) (root *mfs.Root, release func(), err error)
+	// Read returns the tree as this peer has applied it, to be read until release is called. A reader that looks at all entries
+	// of a directory says so.
+	Read(ctx context.Context, all bool) (root *mfs.Root, release func(), err error)
 	// Begin starts an operation on root, which nobody else changes until end is called. Then commit waits until what it has
 	// changed is acknowledged; consensus.ErrConflict asks for the operation to be done again. Without flush the change waits
 	// in memory for the next one that is flushed.
@@ -110,7 +111,7 @@ func (a *filesAPI) on(r *http.Request, root *mfs.Root) *core.IpfsNode {
 // read answers from the tree that this peer has applied.
 func (a *filesAPI) read(w http.ResponseWriter, r *http.Request) {
 	a.kubo.onNodeOf(func(r *http.Request) (*core.IpfsNode, error) {
-		root, release, err := a.files.Read(r.Context())
+		root, release, err := a.files.Read(r.Context(), option(r, "long") || option(r, "l"))
 		if err != nil {
 			return nil, noteFailure(r.Context(), err)
 		}

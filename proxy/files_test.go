@@ -39,7 +39,9 @@ func (f *fakeFiles) Place(context.Context) peer.ID {
 
 func (f *fakeFiles) ReadPlace(ctx context.Context) (peer.ID, error) { return f.Place(ctx), nil }
 
-func (f *fakeFiles) Read(context.Context) (*mfs.Root, func(), error) { return f.root, func() {}, nil }
+func (f *fakeFiles) Read(context.Context, bool) (*mfs.Root, func(), error) {
+	return f.root, func() {}, nil
+}
 
 func (f *fakeFiles) Begin(context.Context, bool) (*mfs.Root, func() func(context.Context) error, error) {
 	f.turn.Lock()

@@ -35,7 +35,7 @@ func collectHere(k kubo, o RPCOptions, patience time.Duration) http.Handler {
 		}
 		store := &lockedStore{GCBlockstore: o.Node.Blockstore, lock: lock}
 		atEnd(r.Context(), func() { store.giveBack(r.Context()) })
-		files, release, err := o.Files.Read(r.Context())
+		files, release, err := o.Files.Read(r.Context(), false)
 		if err != nil {
 			return nil, noteFailure(r.Context(), err)
 		}

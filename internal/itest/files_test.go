@@ -3,6 +3,7 @@ package itest
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -163,4 +164,33 @@ func TestPeerCatchesUpWithFiles(t *testing.T) {
 		t.Error(err)
 	}
 	Eventually(t, time.Minute, c.checkFilesHeld)
+}
+
+// After a long list of a large directory the tree is looked at as fast as before.
+func TestLongListOfManyFiles(t *testing.T) {
+	c := Start(t)
+	const entries = 10_000
+	dir := t.TempDir()
+	for n := range entries {
+		if err := os.WriteFile(fmt.Sprintf("%s/%d", dir, n), fmt.Append(nil, n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cid := lastLine(IPFS(t, "--api", Multiaddr(c.Peers[0].API), "add", "-r", "-Q", "--pin=false", dir))
+	if _, err := c.Peers[1].RPC("files/cp", "/ipfs/"+cid, "/many"); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.Peers {
+		list, err := p.RPC("files/ls", "/many", "long=true")
+		if n := strings.Count(list, `"Name"`); err != nil || n != entries {
+			t.Errorf("%s lists %d entries: %v", p.Name, n, err)
+		}
+		began := time.Now()
+		if _, err := p.RPC("files/stat", "/"); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("a look at the root took %s after a long list", took)
+		}
+	}
 }

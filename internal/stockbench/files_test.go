@@ -84,13 +84,16 @@ func filesWorks() []filesWork {
 
 func compareFiles(b *testing.B, kubo, ours *filesSide, rounds int) {
 	for _, s := range []*filesSide{kubo, ours} {
+		began := time.Now()
 		if err := s.addMany(); err != nil {
 			b.Fatalf("%s: make a directory of %d entries: %v", s.name, listed, err)
 		}
+		b.Logf("%s: a directory of %d entries after %.1f s", s.name, listed, time.Since(began).Seconds())
 	}
 	var out strings.Builder
 	out.WriteString("| work | kubo p50 ms | underlay p50 ms | times | kubo p99 ms | underlay p99 ms | times |\n|---|---|---|---|---|---|---|\n")
 	for _, w := range filesWorks() {
+		start := time.Now()
 		var took [2][]time.Duration
 		for n := range w.count * rounds {
 			for i, s := range []*filesSide{kubo, ours} {
@@ -101,6 +104,7 @@ func compareFiles(b *testing.B, kubo, ours *filesSide, rounds int) {
 				took[i] = append(took[i], time.Since(began))
 			}
 		}
+		b.Logf("%s: %.1f s", w.what, time.Since(start).Seconds())
 		fmt.Fprintf(&out, "| %s |", w.what)
 		for _, q := range []float64{0.5, 0.99} {
 			a, o := quantile(slices.Sorted(slices.Values(took[0])), q), quantile(slices.Sorted(slices.Values(took[1])), q)

@@ -34,11 +34,20 @@ func (f *Files) ReadPlace(ctx context.Context) (peer.ID, error) {
 }
 
 // Read returns the tree as this peer has applied it, with its own changes that are not flushed. The caller must not change
-// it, and calls release when it has read. When ctx ends, nothing more is fetched for it.
-func (f *Files) Read(ctx context.Context) (root *mfs.Root, release func(), err error) {
+// it, and calls release when it has read. When ctx ends, nothing more is fetched for it. Readers share a tree in memory,
+// except one that looks at all entries of a directory, which makes it costly for those who come after it.
+func (f *Files) Read(ctx context.Context, all bool) (root *mfs.Root, release func(), err error) {
 	c, err := f.visible()
 	if err != nil {
 		return nil, nil, err
+	}
+	if all {
+		rootCtx, cancel := context.WithCancel(ctx)
+		if root, err = f.openRoot(rootCtx, c, nil); err != nil {
+			cancel()
+			return nil, nil, err
+		}
+		return root, cancel, nil
 	}
 	v, err := f.viewOf(ctx, c)
 	if err != nil {
