@@ -68,7 +68,7 @@ type Files struct {
 	writer *writer // what this peer has made of the tree; nil: nothing that still counts
 
 	viewing sync.Mutex
-	view    *view // what was read last
+	views   map[bool]*view // what was read last, in part and with all entries
 
 	held  *held
 	hurry chan struct{} // has a token when somebody waits for held
@@ -93,7 +93,7 @@ func Open(o Options) (*Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Files{opts: o, turn: make(chan struct{}, 1), hurry: make(chan struct{}, 1), late: make(chan struct{}, maxLate), blocks: newStore(o.Node, members)}
+	f := &Files{opts: o, views: make(map[bool]*view), turn: make(chan struct{}, 1), hurry: make(chan struct{}, 1), late: make(chan struct{}, maxLate), blocks: newStore(o.Node, members)}
 	if own, err := o.Node.FilesRoot.GetDirectory().GetNode(); err == nil && own.Cid() != unixfs.EmptyDirNode().Cid() {
 		f.kubos = own.Cid()
 	}

@@ -34,22 +34,14 @@ func (f *Files) ReadPlace(ctx context.Context) (peer.ID, error) {
 }
 
 // Read returns the tree as this peer has applied it, with its own changes that are not flushed. The caller must not change
-// it, and calls release when it has read. When ctx ends, nothing more is fetched for it. Readers share a tree in memory,
-// except one that looks at all entries of a directory, which makes it costly for those who come after it.
+// it, and calls release when it has read. When ctx ends, nothing more is fetched for it. Readers share a tree in memory;
+// those who look at all entries of directories share another one, since that makes it costly for others.
 func (f *Files) Read(ctx context.Context, all bool) (root *mfs.Root, release func(), err error) {
 	c, err := f.visible()
 	if err != nil {
 		return nil, nil, err
 	}
-	if all {
-		rootCtx, cancel := context.WithCancel(ctx)
-		if root, err = f.openRoot(rootCtx, c, nil); err != nil {
-			cancel()
-			return nil, nil, err
-		}
-		return root, cancel, nil
-	}
-	v, err := f.viewOf(ctx, c)
+	v, err := f.viewOf(ctx, c, all)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,13 +72,13 @@ func (f *Files) visible() (cid.Cid, error) {
 }
 
 // viewOf returns a view with one reader more.
-func (f *Files) viewOf(ctx context.Context, c cid.Cid) (*view, error) {
+func (f *Files) viewOf(ctx context.Context, c cid.Cid, all bool) (*view, error) {
 	f.viewing.Lock()
 	defer f.viewing.Unlock()
 	if f.ctx.Err() != nil {
 		return nil, ErrClosed
 	}
-	if v := f.view; v != nil && v.cid == c {
+	if v := f.views[all]; v != nil && v.cid == c {
 		v.acquire()
 		return v, nil
 	}
@@ -98,18 +90,20 @@ func (f *Files) viewOf(ctx context.Context, c cid.Cid) (*view, error) {
 		return nil, err
 	}
 	v := &view{cid: c, root: root, end: cancel, readers: 1}
-	if f.view != nil {
-		f.view.retire()
+	if old := f.views[all]; old != nil {
+		old.retire()
 	}
-	f.view = v
+	f.views[all] = v
 	return v, nil
 }
 
 // forget makes later readers open the tree anew.
 func (f *Files) forget(v *view) {
 	f.viewing.Lock()
-	if f.view == v {
-		f.view = nil
+	for all, current := range f.views {
+		if current == v {
+			delete(f.views, all)
+		}
 	}
 	f.viewing.Unlock()
 	v.retire()
