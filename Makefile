@@ -54,6 +54,10 @@ bench-rpc: build ## compare add, pin/add and cat through a balancer with the sto
 bench-names: build ## compare keys and names with a plain single kubo (BENCH_ROUNDS=5)
 	go test -run '^$$' -bench Names -benchtime 1x -timeout 1h ./internal/stockbench
 
+.PHONY: bench-files
+bench-files: build ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
+	go test -run '^$$' -bench Files -benchtime 1x -timeout 1h ./internal/stockbench
+
 .PHONY: fmt
 fmt: ## format the source
 	gofmt -w $$(git ls-files '*.go')

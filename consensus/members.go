@@ -34,6 +34,17 @@ func (c *Consensus) isMember(id peer.ID) bool {
 	return slices.ContainsFunc(c.servers(), func(s raft.Server) bool { return s.ID == want })
 }
 
+// Voters lists the members that have a vote, by raft's latest configuration.
+func (c *Consensus) Voters() []peer.ID {
+	var ids []peer.ID
+	for _, s := range c.servers() {
+		if id, err := peer.Decode(string(s.ID)); err == nil && s.Suffrage == raft.Voter {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Bootstrap makes this peer, which must have no state, the first of a new
 // cluster with exactly these voters. One peer of the cluster calls it; calling
 // it on several with the same set is harmless. It fails with ErrHasState when

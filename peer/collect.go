@@ -5,18 +5,26 @@ import (
 	"fmt"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	pin "github.com/ipfs/boxo/pinning/pinner"
 
 	"github.com/underlay/underlay/peer/ipfs"
 )
 
 // DropUnwanted takes away this node's local pins that the pinset, with everything that was acknowledged anywhere before the
-// call, does not want here. So a collection right after it removes what was unpinned through any peer.
+// call, does not want here. So a collection right after it removes what was unpinned through any peer. And it waits until
+// this node holds the cluster's files, which the collection spares.
 func (p *Peer) DropUnwanted(ctx context.Context) error {
 	if err := p.consensus.Barrier(ctx); err != nil {
 		return fmt.Errorf("learn what is pinned: %w", err)
 	}
+	if err := p.files.CatchUp(ctx); err != nil {
+		return err
+	}
 	return p.reconciler.DropUnwanted(ctx)
 }
+
+// Collecting is the local pinner as a collection on this peer's node has to see it.
+func (p *Peer) Collecting() pin.Pinner { return p.pins.Collecting() }
 
 // collectingConnector is the connector for the orchestrator, whose collections remove what was unpinned anywhere before.
 type collectingConnector struct {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/internal/seal"
+	"github.com/underlay/underlay/peer/files"
 	"github.com/underlay/underlay/peer/ipfs"
 	"github.com/underlay/underlay/peer/keys"
 	"github.com/underlay/underlay/peer/names"
@@ -59,6 +60,8 @@ type Options struct {
 	// NoteFailure, unless nil, is told of a failure of the cluster where kubo's code would lose it, with the context of the
 	// request that has met it, and returns it.
 	NoteFailure func(context.Context, error) error
+	// FilesReached lets tests end a change of the files at one of its steps, see files.Options.
+	FilesReached func(context.Context, files.Step) error
 
 	// Fatal ends the process at once when this peer can no longer keep its promises, as after a failed sync of its log.
 	Fatal func(error)
@@ -85,6 +88,7 @@ type Peer struct {
 	service    *PeerService
 	client     *rpc.Client
 	calls      *calls
+	files      *files.Files
 	awaits     *awaitClient
 	clusterAPI *clientHolder
 	monitor    Monitor
@@ -122,7 +126,7 @@ func Open(ctx context.Context, o Options) (_ *Peer, err error) {
 	ctx = context.WithoutCancel(ctx)
 	for _, open := range []func(context.Context) error{
 		p.openDir, p.openLocalSettings, p.openNode, p.openHost, p.openConsensus, p.openNames, p.openSettings, p.openReconciler,
-		p.openCalls, p.openCluster, p.openMesh,
+		p.openCalls, p.openFiles, p.openCluster, p.openMesh,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -254,6 +258,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g.Go(func() error { return p.repin(ctx) })
 	g.Go(func() error { return p.settings.Serve(ctx) })
 	g.Go(func() error { return p.names.Serve(ctx) })
+	g.Go(func() error { return p.files.Serve(ctx) })
 	return g.Wait()
 }
 

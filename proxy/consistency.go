@@ -19,10 +19,7 @@ const (
 func withConsistency(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
-		level := query.Get(consistencyParameter)
-		if level == "" {
-			level = r.Header.Get(consistencyHeader)
-		}
+		level := consistencyOf(r)
 		switch level {
 		case "", "linearizable":
 		case "stale":
@@ -40,4 +37,12 @@ func withConsistency(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// consistencyOf is what the request says of the consistency it needs; it may be nonsense.
+func consistencyOf(r *http.Request) string {
+	if level := r.URL.Query().Get(consistencyParameter); level != "" {
+		return level
+	}
+	return r.Header.Get(consistencyHeader)
 }

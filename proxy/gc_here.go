@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipfs/boxo/blockstore"
+	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/kubo/core"
 )
 
@@ -15,6 +16,8 @@ import (
 type Collector interface {
 	// DropUnwanted takes the local pins away that the pinset, as of now, does not want on this peer.
 	DropUnwanted(ctx context.Context) error
+	// Collecting is the node's pinner as the collection has to see it.
+	Collecting() pin.Pinner
 }
 
 // collectPatience is how long a collection waits for uploads and pins that run: longer than an upload may stand still.
@@ -32,8 +35,13 @@ func collectHere(k kubo, o RPCOptions, patience time.Duration) http.Handler {
 		}
 		store := &lockedStore{GCBlockstore: o.Node.Blockstore, lock: lock}
 		atEnd(r.Context(), func() { store.giveBack(r.Context()) })
+		files, release, err := o.Files.Read(r.Context(), false)
+		if err != nil {
+			return nil, NoteFailure(r.Context(), err)
+		}
+		atEnd(r.Context(), release)
 		node := *o.Node
-		node.Blockstore = store
+		node.Blockstore, node.Pinning, node.FilesRoot = store, o.Collect.Collecting(), files
 		return &node, nil
 	}))
 }

@@ -20,6 +20,7 @@ type RPCOptions struct {
 	Peers    Peers          // this one and the others
 	Collect  Collector      // prepares that node for a collection
 	Settings Settings       // of that node; most are those of all
+	Files    Files          // the cluster's mutable file system
 	Copies   int            // how many peers hold what is pinned; all if it is not positive
 	Listener net.Listener   // where clients connect
 	Logger   *slog.Logger
@@ -61,30 +62,32 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
 	}
+	files := &filesAPI{files: o.Files, kubo: kubo, node: &apiNode, all: clusterNode}
 	alone := commandMux{
 		"repo/gc":  collectHere(kubo, o, collectPatience), // by the pins of the node whose blocks are removed
 		"shutdown": refuse(kubo, "a peer is not stopped through its API; stop its service instead"),
-		"":         withConsistency(withAcks(own)),
+		"":         withConsistency(withAcks(files.use(own))),
 	}
 	settingsAPI{kubo: kubo, node: &apiNode, own: own, settings: o.Settings, members: blocks.members}.commands(alone)
 	whole := maps.Clone(alone)
 	whole["repo/gc"] = collectAll(o.Peers)
 	whole["repo/stat"] = statCluster(kubo, o, blocks)
 	whole["stats/repo"] = whole["repo/stat"]
-	whole[""] = withConsistency(withAcks(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	whole[""] = withConsistency(withAcks(files.use(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if seesCluster(r) {
 			all.ServeHTTP(w, r)
 			return
 		}
 		own.ServeHTTP(w, r)
-	})))
-	clients := blocks.members.toOwner(newAddressed(o.Peers, alone, whole, o.Logger))
+	}))))
+	addressed := newAddressed(o.Peers, alone, whole, o.Logger)
 	members := http.NewServeMux()
-	members.Handle("/", clients)
+	members.Handle("/", addressed)
+	members.Handle(filesPath, o.Files)
 	members.Handle(nodePath+"/", http.StripPrefix(nodePath, trusted))
 	members.Handle(nodePath+hasPath, answerHas(o.Node.Blockstore))
 	members.Handle(nodePath+settingsPath, answerSettings(o.Settings))
-	return &RPC{Clients: clients, Members: members}, nil
+	return &RPC{Clients: blocks.members.toOwner(routeFiles(o.Files, addressed)), Members: members}, nil
 }
 
 func newTrusted(k kubo, node *core.IpfsNode) (http.Handler, error) {

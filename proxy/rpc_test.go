@@ -29,6 +29,8 @@ type rpcRig struct {
 	node     *core.IpfsNode
 	pinset   *mapPinset
 	keys     *memoryKeys
+	files    *fakeFiles
+	pins     *ipfs.Pins
 	self     member
 	options  RPCOptions
 	settings *fakeSettings
@@ -74,12 +76,13 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	pinset.holds = func(c cid.Cid) func() { return pins.Hold(api.PinCid(api.NewCid(c))) }
 	l, calls := listenLoopback(t), listenLoopback(t)
 	r := &rpcRig{
-		t: t, node: node, pinset: pinset, keys: newMemoryKeys(t), self: network.join(t, name),
+		t: t, node: node, pinset: pinset, pins: pins, keys: newMemoryKeys(t), self: network.join(t, name),
 		settings: &fakeSettings{repo: dir, attempts: 1},
 	}
+	r.files = &fakeFiles{root: node.FilesRoot, self: r.self.ID()}
 	r.options = RPCOptions{
-		Node: node, Repo: dir, Pinset: pinset, Keys: r.keys, Peers: r.self, Collect: r, Settings: r.settings, Listener: l,
-		Logger: slog.New(slog.DiscardHandler),
+		Node: node, Repo: dir, Pinset: pinset, Keys: r.keys, Peers: r.self, Collect: r, Settings: r.settings, Files: r.files,
+		Listener: l, Logger: slog.New(slog.DiscardHandler),
 	}
 	rpc, err := NewRPC(r.options)
 	if err != nil {
@@ -96,6 +99,9 @@ func (r *rpcRig) DropUnwanted(context.Context) error {
 	r.dropped.Add(1)
 	return nil
 }
+
+// Collecting implements Collector.
+func (r *rpcRig) Collecting() pin.Pinner { return r.pins.Collecting() }
 
 // post sends a command without a body; options are pairs of name and value.
 func (r *rpcRig) post(name string, args []string, options ...string) reply {

@@ -64,6 +64,7 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 		Peers:    p,
 		Collect:  p,
 		Settings: p.Settings(),
+		Files:    p.Files(),
 		Copies:   c.Cluster.ReplicationMax,
 		Listener: l,
 		Logger:   logger,

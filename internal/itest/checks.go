@@ -43,7 +43,7 @@ func (c *Cluster) checkInvariants() {
 				return fmt.Errorf("pinsets differ: %s has\n%v\nthe first peer has\n%v", p.Name, pins, first)
 			}
 		}
-		return nil
+		return c.checkFiles()
 	})
 }
 

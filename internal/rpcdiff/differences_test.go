@@ -1,17 +1,12 @@
 package rpcdiff
 
-import "slices"
-
 // Where a difference shows.
 func everywhere() []string { return []string{onePeer, threePeers, throughLB} }
 func inCluster() []string  { return []string{threePeers, throughLB} }
 
 // differences is the table of everything that is not as on a plain kubo, each with its reason. A difference counts for the
-// first entry that covers it.
-func differences() []difference { return slices.Concat(forGood(), forNow()) }
-
-// forGood are differences that a cluster has by its nature.
-func forGood() []difference {
+// first entry that covers it. All of them are in the nature of a cluster.
+func differences() []difference {
 	const (
 		stop    = "a peer is stopped by its service, not through its API"
 		own     = "each peer has its own network, settings and store"
@@ -63,19 +58,5 @@ func forGood() []difference {
 		{test: "key import", step: "by self", field: "body.Key.Id", on: everywhere(), ours: "varies", why: self},
 		{test: "name", step: "by self", field: "body.Name", on: everywhere(), ours: "varies", why: self},
 		{test: "safety sizes", step: "beyond a MiB", field: "*", on: []string{throughLB}, why: "nginx refuses it by a limit of its own"},
-	}
-}
-
-// forNow are differences that shall go.
-func forNow() []difference {
-	const (
-		files = "until the mutable file system is one for the cluster"
-	)
-	return []difference{
-		{test: "add to-files", step: "look *", field: "*", on: inCluster(), why: files},
-		{test: "files", step: "*", field: "*", on: inCluster(), why: files},
-		{test: "files and pins", step: "*", field: "*", on: inCluster(), why: files},
-		{test: "repo ls", step: "everything", field: "body", on: inCluster(), why: files},
-		{test: "repo gc", step: "everything", field: "body", on: inCluster(), why: files},
 	}
 }

@@ -34,7 +34,8 @@ func cases() []testCase {
 		addCases(), addNameCases(), addFormatCases(), addPinCases(),
 		pinCases(), pinKindCases(), pinListCases(), pinUpdateCases(), pinRemoteCases(),
 		blockCases(), dagCases(), importCases(), objectCases(), readCases(),
-		filesCases(), keyCases(), keyImportCases(), nameCases(), namePutCases(),
+		filesCases(), filesWriteCases(), filesTreeCases(), filesStateCases(),
+		keyCases(), keyImportCases(), nameCases(), namePutCases(),
 		cidCases(), nodeCases(), networkCases(),
 		repoCases(), // collects what the others have left
 		refusedCases(),

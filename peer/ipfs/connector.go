@@ -169,7 +169,7 @@ func (c *Connector) RepoGC(ctx context.Context) (api.RepoGC, error) {
 	if err != nil {
 		return result, fmt.Errorf("find MFS root: %w", err)
 	}
-	for r := range gc.GC(ctx, c.node.Blockstore, c.node.Repo.Datastore(), c.node.Pinning, roots) {
+	for r := range gc.GC(ctx, c.node.Blockstore, c.node.Repo.Datastore(), c.pins.Collecting(), roots) {
 		key := api.IPFSRepoGC{Key: api.NewCid(r.KeyRemoved)}
 		if r.Error != nil {
 			key.Error = r.Error.Error()

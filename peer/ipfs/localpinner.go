@@ -83,13 +83,18 @@ func (p *localPinner) PinWithMode(ctx context.Context, c cid.Cid, mode pin.Mode,
 
 // put syncs the blocks, which are here, and then pins them.
 func (p *localPinner) put(ctx context.Context, c cid.Cid, mode pin.Mode) error {
-	if err := p.sync(ctx); err != nil {
-		if lost := p.lost.Load(); lost != nil && errors.Is(err, blockfiles.ErrFailed) {
-			(*lost)(err)
-		}
+	if err := p.syncBlocks(ctx); err != nil {
 		return fmt.Errorf("sync blocks of %s: %w", c, err)
 	}
 	return p.table.put(ctx, c, mode)
+}
+
+func (p *localPinner) syncBlocks(ctx context.Context) error {
+	err := p.sync(ctx)
+	if lost := p.lost.Load(); lost != nil && errors.Is(err, blockfiles.ErrFailed) {
+		(*lost)(err)
+	}
+	return err
 }
 
 // Unpin removes a pin; without recursive only a direct one.

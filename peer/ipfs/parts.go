@@ -23,7 +23,8 @@ import (
 // nodeRepo is a repository with the table of local pins.
 type nodeRepo struct {
 	repo.Repo
-	pins *pebbleds.Datastore
+	pins  *pebbleds.Datastore
+	files *fileKeys
 }
 
 // Close implements repo.Repo.
@@ -65,7 +66,7 @@ func (d withoutFilestore) CollectGarbage(ctx context.Context) error {
 // replaceParts is for kubo's registry of changes to the nodes that it builds. Those that have a nodeRepo get our pinner in
 // place of kubo's, and an exchange that asks the nodes of the cluster's members before the wider network.
 func replaceParts(info core.FXNodeInfo) ([]fx.Option, error) {
-	return append(info.FXOptions, fx.Decorate(replacePinner), fx.Decorate(replaceExchange), fx.Provide(dialOptions)), nil
+	return append(info.FXOptions, fx.Decorate(replacePinner), fx.Decorate(replaceExchange), fx.Decorate(replaceAnnounced), fx.Provide(dialOptions)), nil
 }
 
 func replacePinner(old pin.Pinner, life fx.Lifecycle, r repo.Repo, dag ipld.DAGService) pin.Pinner {

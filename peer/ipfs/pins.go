@@ -50,6 +50,7 @@ type Pins struct {
 	node   *core.IpfsNode
 	local  ipld.DAGService // what is here, without asking anybody
 	pinner *localPinner
+	spares Keys // nil: none
 	seed   maphash.Seed
 	locks  [256]sync.Mutex
 }

@@ -56,7 +56,7 @@ func openRepo(o Options) (repo.Repo, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	return nodeRepo{r, pins}, nil
+	return nodeRepo{r, pins, &fileKeys{}}, nil
 }
 
 func nodeIdentity(file string, exists bool) (kuboconfig.Identity, error) {
