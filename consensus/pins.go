@@ -20,6 +20,8 @@ type (
 	Changes = pinset.Changes
 	// MemberRecord is what the cluster remembers of a peer.
 	MemberRecord = pinset.MemberRecord
+	// Value is what the cluster remembers under a key.
+	Value = pinset.Value
 	// Query selects pins, for Pins.Scan.
 	Query = pinset.Query
 )
@@ -30,6 +32,8 @@ const (
 	OpUnpin     = pinset.OpUnpin
 	OpSetMember = pinset.OpSetMember
 	OpDelMember = pinset.OpDelMember
+	OpSetValue  = pinset.OpSetValue
+	OpDelValue  = pinset.OpDelValue
 )
 
 // MaxRecordBytes bounds a member record.

@@ -130,24 +130,35 @@ func (a *application) applyOp(op *entryOp) (byte, error) {
 	if op.kind == OpSetMember || op.kind == OpDelMember {
 		return resultOK, a.applyMember(op)
 	}
-	s, err := a.slot(pinKey(op.pin.Cid))
+	s, err := a.slot(op.storeKey())
 	if err != nil {
 		return 0, err
 	}
 	if op.hasCondition && op.revision != s.revision {
 		return resultConflict, nil
 	}
-	if op.kind == OpUnpin {
+	if op.kind.removes() {
 		if s.value == nil {
 			return resultNotFound, nil
 		}
 		a.change(s, version{touched: true})
 		return resultOK, nil
 	}
-	a.change(s, version{
-		value: appendStored(nil, a.index, op.value), revision: a.index, index: indexKeys(op.pin), touched: true,
-	})
+	v := version{value: appendStored(nil, a.index, op.value), revision: a.index, touched: true}
+	if op.kind == OpPin {
+		v.index = indexKeys(op.pin)
+	}
+	a.change(s, v)
 	return resultOK, nil
+}
+
+// storeKey returns the key in the store of the pin or value that the operation
+// is about.
+func (op *entryOp) storeKey() []byte {
+	if op.kind == OpSetValue || op.kind == OpDelValue {
+		return valueKey(op.key)
+	}
+	return pinKey(op.pin.Cid)
 }
 
 func (a *application) applyMember(op *entryOp) error {

@@ -21,6 +21,8 @@ import (
 //	unpin:         the bytes of a CID
 //	set member:    uvarint length, peer ID, record
 //	delete member: uvarint length, peer ID
+//	set value:     uvarint length, key, data
+//	delete value:  uvarint length, key
 const (
 	entryVersion = 1
 	flagAtomic   = 1
@@ -53,7 +55,8 @@ type entryOp struct {
 	revision     uint64
 
 	pin    api.Pin // OpPin; its Cid for OpUnpin too
-	value  []byte  // the encoded pin
+	value  []byte  // the encoded pin, or the data of a key
+	key    string
 	member MemberRecord
 }
 
@@ -114,7 +117,7 @@ func OnlyRemoves(data []byte) bool {
 	}
 	for _, call := range e.calls {
 		for _, op := range call.ops {
-			if op.kind != OpUnpin && op.kind != OpDelMember {
+			if !op.kind.removes() {
 				return false
 			}
 		}
@@ -180,7 +183,7 @@ func decodeCall(r *reader) (entryCall, error) {
 }
 
 func (op *entryOp) decode(payload []byte) (err error) {
-	if op.hasCondition && op.kind != OpPin && op.kind != OpUnpin {
+	if op.hasCondition && !op.kind.hasRevision() {
 		return fmt.Errorf("%w: condition on kind %d", ErrCorrupt, op.kind)
 	}
 	switch op.kind {
@@ -195,6 +198,8 @@ func (op *entryOp) decode(payload []byte) (err error) {
 		return nil
 	case OpSetMember, OpDelMember:
 		return op.decodeMember(payload)
+	case OpSetValue, OpDelValue:
+		return op.decodeValue(payload)
 	default:
 		return fmt.Errorf("%w: kind %d", ErrCorrupt, op.kind)
 	}
@@ -220,10 +225,30 @@ func (op *entryOp) decodeMember(payload []byte) error {
 	return nil
 }
 
+func (op *entryOp) decodeValue(payload []byte) error {
+	r := reader{buf: payload}
+	op.key = string(r.bytes())
+	if op.kind == OpDelValue {
+		r.err = r.end()
+	}
+	if r.err != nil {
+		return fmt.Errorf("value: %w", r.err)
+	}
+	op.value = r.buf
+	if err := (Value{Key: op.key, Data: op.value}).check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return nil
+}
+
 // describe names what the operation is about, for error messages.
 func (op *entryOp) describe() string {
-	if op.kind == OpPin || op.kind == OpUnpin {
+	switch op.kind {
+	case OpPin, OpUnpin:
 		return op.pin.Cid.String()
+	case OpSetValue, OpDelValue:
+		return op.key
+	default:
+		return op.member.ID.String()
 	}
-	return op.member.ID.String()
 }

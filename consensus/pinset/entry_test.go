@@ -76,6 +76,10 @@ func TestUnstorableOpsAreRefused(t *testing.T) {
 		"garbage member ID":        DelMemberOp("garbage"),
 		"large member record":      SetMemberOp(testPeer(1), make([]byte, MaxRecordBytes+1)),
 		"condition on a member":    DelMemberOp(testPeer(1)).IfRevision(1),
+		"value without a key":      SetValueOp("", nil),
+		"key that is not UTF-8":    DelValueOp("\xff"),
+		"long key":                 DelValueOp(strings.Repeat("k", MaxKeyBytes+1)),
+		"large value":              SetValueOp("key", make([]byte, MaxValueBytes+1)),
 		"unknown kind":             {Kind: 9, Pin: plainPin(1)},
 		"empty allocation":         with(func(p *api.Pin) { p.Allocations = []peer.ID{""} }),
 		"empty user allocation":    with(func(p *api.Pin) { p.UserAllocations = []peer.ID{""} }),
@@ -94,7 +98,36 @@ func TestUnstorableOpsAreRefused(t *testing.T) {
 	}
 }
 
-// goldenEntry is an entry with operations of each kind, in two calls.
+// goldenValues is an entry with operations on values.
+func goldenValues(t testing.TB) []byte {
+	t.Helper()
+	call, err := EncodeCall(true, SetValueOp("space/key", []byte("data")).IfRevision(7), DelValueOp("other"), SetValueOp("empty", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return EncodeEntry(ClientID{1, 2, 3}, 301, call)
+}
+
+func TestValueEntryGolden(t *testing.T) {
+	golden(t, "entry-values-v1", goldenValues(t))
+	data, err := os.ReadFile(filepath.Join("testdata", "entry-values-v1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := decodeEntry(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops := e.calls[0].ops
+	if ops[0].key != "space/key" || string(ops[0].value) != "data" || !ops[0].hasCondition || ops[0].revision != 7 {
+		t.Errorf("got %+v", ops[0])
+	}
+	if ops[1].kind != OpDelValue || ops[1].key != "other" || ops[2].key != "empty" || len(ops[2].value) != 0 {
+		t.Errorf("got %+v", ops[1:])
+	}
+}
+
+// goldenEntry is an entry with operations of each kind on pins and members, in two calls.
 func goldenEntry(t testing.TB) []byte {
 	t.Helper()
 	one, err := EncodeCall(false, PinOp(fullPin(t)), UnpinOp(testCid(5)), PinOp(plainPin(6)))
@@ -164,6 +197,9 @@ func TestBadEntriesAreRefused(t *testing.T) {
 		"garbage pin":        join(head, []byte{1, 1, 0, 1, byte(OpPin), 3, 1, 2, 3}),
 		"empty pin":          join(head, []byte{1, 1, 0, 1, byte(OpPin), 4, 0, 2, 0, 0}),
 		"garbage peer":       join(head, []byte{1, 1, 0, 1, byte(OpSetMember), 3, 2, 1, 2}),
+		"empty key":          join(head, []byte{1, 1, 0, 1, byte(OpSetValue), 1, 0}),
+		"garbage key":        join(head, []byte{1, 1, 0, 1, byte(OpSetValue), 2, 1, 0xff}),
+		"deleted with data":  join(head, []byte{1, 1, 0, 1, byte(OpDelValue), 3, 1, 'k', 'd'}),
 		"member condition":   join(head, []byte{1, 1, 0, 1, byte(OpDelMember) | conditional, 1, 0}),
 	}
 	for name, data := range cases {
@@ -184,6 +220,7 @@ func TestBadEntriesAreRefused(t *testing.T) {
 func FuzzDecodeEntry(f *testing.F) {
 	good := goldenEntry(f)
 	f.Add(good)
+	f.Add(goldenValues(f))
 	f.Add(good[:len(good)-1])
 	f.Add(EncodeEntry(ClientID{}, 0))
 	f.Add([]byte{entryVersion})
@@ -223,6 +260,8 @@ func rawCall(call entryCall) []byte {
 			payload = op.pin.Cid.Bytes()
 		case OpSetMember, OpDelMember:
 			payload = append(appendBytes(nil, []byte(op.member.ID)), op.member.Record...)
+		case OpSetValue, OpDelValue:
+			payload = append(appendBytes(nil, []byte(op.key)), op.value...)
 		}
 		b = appendBytes(b, payload)
 	}

@@ -11,7 +11,7 @@ var (
 	// ErrCorrupt: stored or received bytes fail their checks.
 	ErrCorrupt = errors.New("corrupt data")
 	// ErrConflict is the result of an operation whose condition did not hold.
-	ErrConflict = errors.New("the pin has changed")
+	ErrConflict = errors.New("what was to be changed has changed meanwhile")
 	// ErrNotApplied is the result of a sound operation of an atomic call that
 	// failed because of another one.
 	ErrNotApplied = errors.New("not applied, because another operation of the same call failed")

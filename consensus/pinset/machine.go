@@ -43,6 +43,7 @@ type Machine struct {
 
 	applied *appliedIndex
 	dirty   *dirtySet
+	spaces  *spaces
 
 	// Of raft's goroutine only.
 	clients *clientTable
@@ -63,7 +64,7 @@ func Open(o Options) (*Machine, error) {
 	}
 	m := &Machine{
 		Store: s, scratch: o.Scratch, fatal: o.Fatal, done: o.Done,
-		dirty: newDirtySet(), applied: newAppliedIndex(0),
+		dirty: newDirtySet(), spaces: newSpaces(), applied: newAppliedIndex(0),
 	}
 	if err := m.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state in %s: %w", o.Dir, err), s.close())
@@ -88,6 +89,7 @@ func (m *Machine) load() error {
 	if m.clients, err = m.loadClients(); err != nil {
 		return err
 	}
+	m.spaces.changedAll(index)
 	m.applied.set(index)
 	return nil
 }

@@ -56,14 +56,19 @@ type model struct {
 	pins      map[api.Cid]api.Pin
 	revisions map[api.Cid]uint64
 	members   map[string]string
+	values    map[string]Value
 }
 
 func newModel() model {
-	return model{pins: map[api.Cid]api.Pin{}, revisions: map[api.Cid]uint64{}, members: map[string]string{}}
+	return model{
+		pins: map[api.Cid]api.Pin{}, revisions: map[api.Cid]uint64{}, members: map[string]string{}, values: map[string]Value{},
+	}
 }
 
 func (m *model) apply(index uint64, atomic bool, ops []Op) []error {
-	next := model{pins: maps.Clone(m.pins), revisions: maps.Clone(m.revisions), members: maps.Clone(m.members)}
+	next := model{
+		pins: maps.Clone(m.pins), revisions: maps.Clone(m.revisions), members: maps.Clone(m.members), values: maps.Clone(m.values),
+	}
 	errs := make([]error, len(ops))
 	for i, op := range ops {
 		c := op.Pin.Cid
@@ -72,6 +77,8 @@ func (m *model) apply(index uint64, atomic bool, ops []Op) []error {
 			next.members[string(op.Member.ID)] = string(op.Member.Record)
 		case op.Kind == OpDelMember:
 			delete(next.members, string(op.Member.ID))
+		case op.Kind == OpSetValue || op.Kind == OpDelValue:
+			errs[i] = next.applyValue(index, op)
 		case op.hasCondition && op.revision != next.revisions[c]:
 			errs[i] = ErrConflict
 		case op.Kind == OpPin:
@@ -95,6 +102,21 @@ func (m *model) apply(index uint64, atomic bool, ops []Op) []error {
 	return errs
 }
 
+func (m *model) applyValue(index uint64, op Op) error {
+	v, ok := m.values[op.Value.Key]
+	switch {
+	case op.hasCondition && op.revision != v.Revision:
+		return ErrConflict
+	case op.Kind == OpSetValue:
+		m.values[op.Value.Key] = Value{op.Value.Key, op.Value.Data, index}
+	case !ok:
+		return state.ErrNotFound
+	default:
+		delete(m.values, op.Value.Key)
+	}
+	return nil
+}
+
 func (m *model) randomOp(r *rand.Rand) Op {
 	n := r.IntN(12)
 	p := plainPin(n)
@@ -107,9 +129,14 @@ func (m *model) randomOp(r *rand.Rand) Op {
 	op := []Op{
 		PinOp(p), PinOp(p), UnpinOp(p.Cid),
 		SetMemberOp(testPeer(n%3), []byte(strings.Repeat("r", r.IntN(3)))), DelMemberOp(testPeer(n % 3)),
-	}[r.IntN(5)]
-	if (op.Kind == OpPin || op.Kind == OpUnpin) && r.IntN(3) == 0 {
+		SetValueOp(fmt.Sprint("space", n%2, "/key", n%3), []byte(strings.Repeat("v", r.IntN(3)))), DelValueOp(fmt.Sprint("space", n%2, "/key", n%3)),
+	}[r.IntN(7)]
+	switch {
+	case r.IntN(3) > 0:
+	case op.Kind == OpPin || op.Kind == OpUnpin:
 		op = op.IfRevision(m.revisions[p.Cid] * uint64(r.IntN(2)))
+	case op.Kind.hasRevision():
+		op = op.IfRevision(m.values[op.Value.Key].Revision * uint64(r.IntN(2)))
 	}
 	return op
 }
@@ -140,7 +167,36 @@ func (m *model) compare(t *testing.T, got *Machine) {
 	if err != nil || !maps.Equal(members, m.members) {
 		t.Errorf("got members %v, %v, want %v", members, err, m.members)
 	}
+	m.compareValues(t, got)
 	verify(t.Context(), t, got)
+}
+
+func (m *model) compareValues(t *testing.T, got *Machine) {
+	t.Helper()
+	for _, prefix := range []string{"", "space1/", "space1/key2", "none"} {
+		values, err := got.Values(t.Context(), prefix)
+		found := map[string]Value{}
+		for _, v := range values {
+			found[v.Key] = v
+		}
+		want := maps.Clone(m.values)
+		maps.DeleteFunc(want, func(key string, _ Value) bool { return !strings.HasPrefix(key, prefix) })
+		if err != nil || !maps.EqualFunc(found, want, sameValue) || !slices.IsSortedFunc(values, func(a, b Value) int { return strings.Compare(a.Key, b.Key) }) {
+			t.Errorf("values of %q: got %v, %v, want %v", prefix, values, err, want)
+		}
+		for _, v := range want {
+			if one, err := got.Value(t.Context(), v.Key); err != nil || !sameValue(one, v) {
+				t.Errorf("value of %s: got %v, %v, want %v", v.Key, one, err, v)
+			}
+		}
+	}
+	if v, err := got.Value(t.Context(), "none"); err != state.ErrNotFound { //nolint:errorlint // promised to be the error itself
+		t.Errorf("a key without value: got %v, %v", v, err)
+	}
+}
+
+func sameValue(a, b Value) bool {
+	return a.Key == b.Key && a.Revision == b.Revision && bytes.Equal(a.Data, b.Data)
 }
 
 // Any series of calls, in batches of any size, with restarts and restores in

@@ -20,6 +20,11 @@ const (
 	OpSetMember OpKind = 3
 	// OpDelMember deletes the record of a peer, if there is one.
 	OpDelMember OpKind = 4
+	// OpSetValue sets the value of a key.
+	OpSetValue OpKind = 5
+	// OpDelValue deletes the value of a key. Its result is state.ErrNotFound when
+	// there is none.
+	OpDelValue OpKind = 6
 )
 
 // conditional marks the kind byte of an operation that carries a revision.
@@ -36,11 +41,12 @@ type MemberRecord struct {
 }
 
 // Op is one operation. For OpUnpin only Pin.Cid counts, for OpDelMember only
-// Member.ID.
+// Member.ID, for OpDelValue only Value.Key.
 type Op struct {
 	Kind   OpKind
 	Pin    api.Pin
 	Member MemberRecord
+	Value  Value
 
 	hasCondition bool
 	revision     uint64
@@ -60,8 +66,16 @@ func SetMemberOp(id peer.ID, record []byte) Op {
 // DelMemberOp returns the operation that deletes the record of a peer.
 func DelMemberOp(id peer.ID) Op { return Op{Kind: OpDelMember, Member: MemberRecord{ID: id}} }
 
-// IfRevision returns o with a condition, for pins and unpins only: o takes
-// effect if the revision of its CID is n when it is applied, where 0 stands for
+// SetValueOp returns the operation that sets the value of a key.
+func SetValueOp(key string, data []byte) Op {
+	return Op{Kind: OpSetValue, Value: Value{Key: key, Data: data}}
+}
+
+// DelValueOp returns the operation that deletes the value of a key.
+func DelValueOp(key string) Op { return Op{Kind: OpDelValue, Value: Value{Key: key}} }
+
+// IfRevision returns o with a condition, not for member records: o takes effect
+// if the revision of its CID or key is n when it is applied, where 0 stands for
 // absent. Its result is ErrConflict otherwise.
 func (o Op) IfRevision(n uint64) Op {
 	o.hasCondition, o.revision = true, n
@@ -69,11 +83,16 @@ func (o Op) IfRevision(n uint64) Op {
 }
 
 // Removes reports whether the operation can only make the state smaller.
-func (o Op) Removes() bool { return o.Kind == OpUnpin || o.Kind == OpDelMember }
+func (o Op) Removes() bool { return o.Kind.removes() }
+
+func (k OpKind) removes() bool { return k == OpUnpin || k == OpDelMember || k == OpDelValue }
+
+// hasRevision reports whether what the operation acts on has revisions.
+func (k OpKind) hasRevision() bool { return k != OpSetMember && k != OpDelMember }
 
 // payload returns the operation's content as it stands in an entry.
 func (o Op) payload() ([]byte, error) {
-	if o.hasCondition && o.Kind != OpPin && o.Kind != OpUnpin {
+	if o.hasCondition && !o.Kind.hasRevision() {
 		return nil, fmt.Errorf("%w: condition on kind %d", ErrInvalid, o.Kind)
 	}
 	switch o.Kind {
@@ -96,6 +115,15 @@ func (o Op) payload() ([]byte, error) {
 			return nil, fmt.Errorf("%w: record of %d bytes, at most %d", ErrInvalid, len(o.Member.Record), MaxRecordBytes)
 		}
 		return append(b, o.Member.Record...), nil
+	case OpSetValue, OpDelValue:
+		if err := o.Value.check(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		b := appendBytes(nil, []byte(o.Value.Key))
+		if o.Kind == OpDelValue {
+			return b, nil
+		}
+		return append(b, o.Value.Data...), nil
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrInvalid, o.Kind)
 	}

@@ -108,22 +108,22 @@ func decodePin(b []byte) (api.Pin, error) {
 // A stored pin is its revision, as uvarint, and then the pin as in the entry
 // that wrote it. The revision is the log index of that entry.
 
-func appendStored(b []byte, revision uint64, pin []byte) []byte {
-	return append(binary.AppendUvarint(b, revision), pin...)
+func appendStored(b []byte, revision uint64, data []byte) []byte {
+	return append(binary.AppendUvarint(b, revision), data...)
 }
 
-func storedRevision(b []byte) (uint64, error) {
+// splitStored takes apart what appendStored put together.
+func splitStored(b []byte) (revision uint64, data []byte, err error) {
 	r := reader{buf: b}
-	revision := r.uvarint()
-	return revision, r.err
+	revision = r.uvarint()
+	return revision, r.buf, r.err
 }
 
 func decodeStored(b []byte) (p api.Pin, revision uint64, err error) {
-	r := reader{buf: b}
-	revision = r.uvarint()
-	if r.err != nil {
-		return api.Pin{}, 0, fmt.Errorf("decode pin: %w", r.err)
+	revision, data, err := splitStored(b)
+	if err != nil {
+		return api.Pin{}, 0, fmt.Errorf("decode pin: %w", err)
 	}
-	p, err = decodePin(r.buf)
+	p, err = decodePin(data)
 	return p, revision, err
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 )
 
-// slot is one pin or member record that a batch of entries looks at.
+// slot is one pin, value or member record that a batch of entries looks at.
 type slot struct {
 	key    []byte
 	before []byte // the value in the store, nil if there is none
@@ -20,7 +20,7 @@ type slot struct {
 // version is what stands in a slot at one moment of the batch.
 type version struct {
 	value    []byte // nil if there is none
-	revision uint64 // of a pin
+	revision uint64 // of a pin or value
 	index    [][]byte
 	touched  bool // an operation of the batch has been here
 }
@@ -49,8 +49,8 @@ func (a *application) slot(key []byte) (*slot, error) {
 		// Never nil: an empty value is a value.
 		s.before = append([]byte{}, v...)
 		s.value = s.before
-		if key[0] == keyPin {
-			if s.revision, err = storedRevision(v); err != nil {
+		if key[0] == keyPin || key[0] == keyValue {
+			if s.revision, _, err = splitStored(v); err != nil {
 				return nil, err
 			}
 		}
@@ -73,14 +73,18 @@ func (a *application) commit() error {
 	}
 	count := a.count
 	var cids []api.Cid
+	var values []string
 	members := false
 	for _, s := range a.slots {
 		if !s.touched {
 			continue
 		}
-		if s.key[0] == keyMember {
+		switch s.key[0] {
+		case keyMember:
 			members = true
-		} else {
+		case keyValue:
+			values = append(values, string(s.key[1:]))
+		default:
 			c, err := api.CastCid(s.key[1:])
 			if err != nil {
 				return fmt.Errorf("%w: pin key %x: %w", ErrCorrupt, s.key, err)
@@ -106,6 +110,7 @@ func (a *application) commit() error {
 	a.count = count
 	// Changes first: whoever waits for the index finds them there.
 	a.dirty.add(cids, members)
+	a.spaces.changed(a.index, values)
 	a.applied.set(a.index)
 	return nil
 }

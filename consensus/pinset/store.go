@@ -21,6 +21,7 @@ const (
 	keyMeta     = 'm' // then a name
 	keyPin      = 'p' // then the bytes of the CID
 	keyOutcome  = 'r' // then client ID and sequence
+	keyValue    = 'v' // then the key of a value
 )
 
 const (

@@ -95,6 +95,9 @@ func (t *tables) inspect(key, value []byte) error {
 			return fmt.Errorf("%w: member record: %w", ErrCorrupt, err)
 		}
 		return nil
+	case keyValue:
+		_, _, err := splitStored(value)
+		return err
 	case keyOutcome:
 		_, _, err := decodeOutcomeKey(key)
 		_, valueErr := decodeOutcome(value)
