@@ -29,6 +29,8 @@ type RESTOptions struct {
 	Ready func() error
 	// Consensus describes this peer's part in the consensus, for /health/consensus. Nil: that answers 404.
 	Consensus func() consensus.Status
+	// Peers are asked what they know of the consensus when a request names one. Nil: this peer answers all requests.
+	Peers Peers
 	// UploadStall is how long an upload may stand still. 0: as long as one of the RPC API.
 	UploadStall time.Duration
 	Logger      *slog.Logger // nil discards
@@ -105,7 +107,7 @@ func (a *rest) routes() []restRoute {
 			restRoute{"POST", "/pins", a.bulk})
 	}
 	if a.Consensus != nil {
-		routes = append(routes, restRoute{"GET", "/health/consensus", a.consensus})
+		routes = append(routes, restRoute{"GET", consensusPath, a.consensusHandler()})
 	}
 	return routes
 }

@@ -72,6 +72,7 @@ func restOptions(p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
 		Ready:     p.Ready,
 		Pinset:    p,
 		Consensus: p.Consensus,
+		Peers:     p,
 		Logger:    logger,
 	}
 }

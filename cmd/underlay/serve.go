@@ -19,15 +19,15 @@ import (
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
 // taken port changes nothing on disk. On the way out the servers drain while the peer still works; then the peer hands
-// over leadership and closes. fatal must end the process.
-func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal func(error)) (err error) {
+// over leadership and closes. env.fatal must end the process.
+func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) (err error) {
 	listeners, err := listen(conf)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, "listeners", listeners)
 
-	p, err := peer.Open(ctx, peerOptions(conf, logger, fatal))
+	p, err := peer.Open(ctx, peerOptions(conf, logger, env.fatal))
 	if err != nil {
 		return fmt.Errorf("open peer: %w", err)
 	}
@@ -45,11 +45,14 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 		return err
 	}
 
+	withdraw := announce(conf, listeners.api.Addr(), env, logger)
+	defer func() { err = errors.Join(err, withdraw()) }()
+
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.Serve(ctx) })
 	g.Go(func() error { return gw.Serve(ctx) })
 	g.Go(func() error { return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc.Clients, rest), logger) })
-	g.Go(func() error { return serveAPI(ctx, conf, p.Calls(), rpc.Members, logger) })
+	g.Go(func() error { return serveAPI(ctx, conf, p.Calls(), proxy.Members(rpc.Members, rest), logger) })
 	if listeners.rest != nil {
 		g.Go(func() error { return serveAPI(ctx, conf, listeners.rest, rest, logger) })
 	}

@@ -1,0 +1,129 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ipfs-cluster/ipfs-cluster/api"
+)
+
+// statusBatch is how many CIDs one request asks for: their length in a URL is bounded.
+const statusBatch = 100
+
+// target is the path under /pins of what a person names: a CID, or an IPFS path such as /ipfs/CID/a/b.
+func target(name string) string {
+	if !strings.HasPrefix(name, "/") {
+		return "/pins/" + url.PathEscape(name)
+	}
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	return "/pins" + strings.Join(parts, "/")
+}
+
+// Pin pins a CID or an IPFS path. It returns when the pin is committed; status tells how far the peers are with it.
+func (c *Client) Pin(ctx context.Context, name string, options url.Values) (api.Pin, error) {
+	var pin api.Pin
+	return pin, c.call(ctx, http.MethodPost, target(name), options, &pin)
+}
+
+// Unpin removes the pin of a CID or an IPFS path.
+func (c *Client) Unpin(ctx context.Context, name string) (api.Pin, error) {
+	var pin api.Pin
+	return pin, c.call(ctx, http.MethodDelete, target(name), nil, &pin)
+}
+
+// Allocation returns one pin of the pinset.
+func (c *Client) Allocation(ctx context.Context, cid string) (api.Pin, error) {
+	var pin api.Pin
+	return pin, c.call(ctx, http.MethodGet, "/allocations/"+url.PathEscape(cid), nil, &pin)
+}
+
+// Allocations streams the pinset.
+func (c *Client) Allocations(ctx context.Context, f func(api.Pin) error) error {
+	return stream(ctx, c, http.MethodGet, "/allocations", nil, f)
+}
+
+// Status tells how every peer stands with a pin, also with one that there is not.
+func (c *Client) Status(ctx context.Context, cid string) (api.GlobalPinInfo, error) {
+	var info api.GlobalPinInfo
+	return info, c.call(ctx, http.MethodGet, "/pins/"+url.PathEscape(cid), nil, &info)
+}
+
+// Statuses tells how every peer stands with some pins, in any order.
+func (c *Client) Statuses(ctx context.Context, cids []string, f func(api.GlobalPinInfo) error) error {
+	for len(cids) > 0 {
+		n := min(len(cids), statusBatch)
+		query := url.Values{"cids": {strings.Join(cids[:n], ",")}}
+		if err := stream(ctx, c, http.MethodGet, "/pins", query, f); err != nil {
+			return err
+		}
+		cids = cids[n:]
+	}
+	return nil
+}
+
+// StatusOptions choose among the statuses of all pins.
+type StatusOptions struct {
+	Filter string // statuses by name, separated by commas; empty: all
+	Stale  bool   // answer from what the peer knows, also without a leader
+}
+
+// StatusAll streams how every peer stands with all pins that the options choose.
+func (c *Client) StatusAll(ctx context.Context, o StatusOptions, f func(api.GlobalPinInfo) error) error {
+	query := url.Values{}
+	if o.Filter != "" {
+		query.Set("filter", o.Filter)
+	}
+	if o.Stale {
+		query.Set("consistency", "stale")
+	}
+	return stream(ctx, c, http.MethodGet, "/pins", query, f)
+}
+
+// Recover has the peers try a pin again that is in error.
+func (c *Client) Recover(ctx context.Context, cid string) (api.GlobalPinInfo, error) {
+	var info api.GlobalPinInfo
+	return info, c.call(ctx, http.MethodPost, fmt.Sprintf("/pins/%s/recover", url.PathEscape(cid)), nil, &info)
+}
+
+// RecoverAll does so for all pins in error, and streams what it has tried.
+func (c *Client) RecoverAll(ctx context.Context, f func(api.GlobalPinInfo) error) error {
+	return stream(ctx, c, http.MethodPost, "/pins/recover", nil, f)
+}
+
+// BulkResult is the answer to one line of a bulk request.
+type BulkResult struct {
+	Line   int    `json:"line"`
+	Cid    string `json:"cid"`
+	Status int    `json:"status"`
+	Error  string `json:"error,omitempty"`
+}
+
+// Bulk sends changes, a JSON object a line, and hands f the answer of each while they go out.
+func (c *Client) Bulk(ctx context.Context, changes io.Reader, f func(BulkResult) error) error {
+	req, err := c.request(ctx, http.MethodPost, "/pins", nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-ndjson")
+	setBody(req, changes, -1)
+	resp, err := c.send(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return eachLine(resp, func(line []byte) error {
+		var result BulkResult
+		if err := json.Unmarshal(line, &result); err != nil {
+			return fmt.Errorf("read the answer of %s: %w", c.URL(), err)
+		}
+		return f(result)
+	})
+}
