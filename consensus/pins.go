@@ -24,6 +24,10 @@ type (
 	Value = pinset.Value
 	// Query selects pins, for Pins.Scan.
 	Query = pinset.Query
+	// Event is one change of the pinset.
+	Event = pinset.Event
+	// Position is a place in the history of the pinset.
+	Position = pinset.Position
 )
 
 // The kinds of operations.
@@ -35,6 +39,12 @@ const (
 	OpSetValue  = pinset.OpSetValue
 	OpDelValue  = pinset.OpDelValue
 )
+
+// ErrForgotten reports that changes are no longer remembered, see Events.
+var ErrForgotten = pinset.ErrForgotten
+
+// Behind returns the position behind all changes of a log entry.
+func Behind(index uint64) Position { return pinset.Behind(index) }
 
 // MaxRecordBytes bounds a member record.
 const MaxRecordBytes = pinset.MaxRecordBytes
@@ -97,6 +107,18 @@ func (c *Consensus) Members(ctx context.Context) ([]MemberRecord, error) {
 // brings after a start are included, but not those of earlier lives: read Local
 // once at start. The errors are ErrClosed and those of ctx.
 func (c *Consensus) Next(ctx context.Context) (Changes, error) { return c.machine.Next(ctx) }
+
+// Remembers reports whether Events can go on from a position now.
+func (c *Consensus) Remembers(p Position) bool { return c.machine.Remembers(p) }
+
+// Events returns up to limit changes of the pinset that this peer has applied
+// behind a position, as soon as there are some. Positions mean the same on every
+// peer. A peer remembers some ten thousands of changes, and none from before it
+// started or was given a snapshot: then the error is ErrForgotten. Others are
+// ErrClosed and those of ctx.
+func (c *Consensus) Events(ctx context.Context, after Position, limit int) ([]Event, error) {
+	return c.machine.Events(ctx, after, limit)
+}
 
 // Applied returns the index of the last applied entry that holds operations.
 func (c *Consensus) Applied() uint64 { return c.machine.Applied() }

@@ -21,7 +21,7 @@ import (
 )
 
 // awaitPair connects a client with a server that answers as await does.
-func awaitPair(t *testing.T, await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) (*awaitClient, *awaitServer, peer.ID) {
+func awaitPair(t *testing.T, await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) (*awaitClient, *streamServer, peer.ID) {
 	t.Helper()
 	caller, called := connectedHosts(t)
 	client, server := newAwaitClient(caller), newAwaitServer(await)

@@ -17,42 +17,14 @@ const (
 	maxAwaits = 4096
 )
 
-// awaitServer answers the questions of other peers.
-type awaitServer struct {
-	await   func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)
-	ending  context.Context // ends all waits
-	end     context.CancelFunc
-	mu      sync.Mutex
-	closed  bool
-	running sync.WaitGroup
+// newAwaitServer makes the server that answers the questions of other peers.
+func newAwaitServer(await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) *streamServer {
+	return newStreamServer(func(ctx context.Context, stream network.Stream) { serveAwaits(ctx, stream, await) })
 }
 
-// newAwaitServer makes a server whose close must be called.
-func newAwaitServer(await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) *awaitServer {
-	s := &awaitServer{await: await}
-	s.ending, s.end = context.WithCancel(context.Background())
-	return s
-}
-
-// handle serves one stream until it ends. Only peers that hold the secret reach it.
-func (s *awaitServer) handle(stream network.Stream) {
-	s.mu.Lock()
-	closed := s.closed
-	if !closed {
-		s.running.Add(1)
-	}
-	s.mu.Unlock()
-	if closed {
-		_ = stream.Reset() // nobody answers
-		return
-	}
-	defer s.running.Done()
-	s.serve(stream)
-}
-
-func (s *awaitServer) serve(stream network.Stream) {
+func serveAwaits(ctx context.Context, stream network.Stream, await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) {
 	out := newOutbox(stream)
-	ctx, cancel := context.WithCancel(s.ending)
+	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer cancel()
@@ -63,7 +35,7 @@ func (s *awaitServer) serve(stream network.Stream) {
 		places <- struct{}{}
 		work.Go(func() {
 			defer func() { <-places }()
-			reply, err := s.await(ctx, q.AwaitRequest)
+			reply, err := await(ctx, q.AwaitRequest)
 			if err != nil {
 				reply.Error = err.Error()
 			}
@@ -71,13 +43,4 @@ func (s *awaitServer) serve(stream network.Stream) {
 		})
 	})
 	out.end()
-}
-
-// close ends all waits and streams, and waits for those who serve them.
-func (s *awaitServer) close() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.end()
-	s.running.Wait()
 }

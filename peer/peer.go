@@ -15,7 +15,9 @@ import (
 	rpc "github.com/libp2p/go-libp2p-gorpc"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/metrics"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"golang.org/x/sync/errgroup"
 
 	kuboconfig "github.com/ipfs/kubo/config"
@@ -72,7 +74,6 @@ type Peer struct {
 	client     *rpc.Client
 	calls      *calls
 	awaits     *awaitClient
-	surveys    *surveyServer
 	clusterAPI *clientHolder
 	monitor    Monitor
 	cluster    *ipfscluster.Cluster
@@ -187,8 +188,9 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		p.service.close()
 		return nil
 	})
-	p.openAwaits()
-	p.openSurveys()
+	p.awaits = newAwaitClient(p.host)
+	p.onClose("waits for holders", func() error { p.awaits.close(); return nil })
+	p.openStreams()
 	return nil
 }
 
@@ -198,26 +200,20 @@ func (p *Peer) openCalls(context.Context) error {
 	return nil
 }
 
-func (p *Peer) openAwaits() {
-	p.awaits = newAwaitClient(p.host)
-	server := newAwaitServer(p.reconciler.Await)
-	p.host.SetStreamHandler(awaitProtocol, server.handle)
-	p.onClose("waits for holders", func() error {
-		p.host.RemoveStreamHandler(awaitProtocol)
-		p.awaits.close()
-		server.close()
-		return nil
-	})
-}
-
-func (p *Peer) openSurveys() {
-	p.surveys = newSurveyServer(p.reconciler)
-	p.host.SetStreamHandler(surveyProtocol, p.surveys.handle)
-	p.onClose("surveys of the pins", func() error {
-		p.host.RemoveStreamHandler(surveyProtocol)
-		p.surveys.close()
-		return nil
-	})
+// openStreams serves what the members ask of each other all the time.
+func (p *Peer) openStreams() {
+	for id, server := range map[protocol.ID]*streamServer{
+		awaitProtocol:   newAwaitServer(p.reconciler.Await),
+		surveyProtocol:  newStreamServer(func(ctx context.Context, s network.Stream) { answerSurvey(ctx, s, p.reconciler) }),
+		changesProtocol: newStreamServer(func(ctx context.Context, s network.Stream) { tellChanges(ctx, s, p.reconciler) }),
+	} {
+		p.host.SetStreamHandler(id, server.handle)
+		p.onClose("streams of "+string(id), func() error {
+			p.host.RemoveStreamHandler(id)
+			server.close()
+			return nil
+		})
+	}
 }
 
 func (p *Peer) openMesh(context.Context) error {

@@ -21,6 +21,16 @@ func (p *Peer) State(ctx context.Context) (state.ReadOnly, error) {
 	return p.consensus.State(ctx)
 }
 
+// ScanPins calls f with the pins that a query selects, of a state with everything that was acknowledged anywhere before the
+// call; see consensus.Pins.
+func (p *Peer) ScanPins(ctx context.Context, q consensus.Query, f func(api.Pin) error) (next string, err error) {
+	pins, err := p.consensus.Pins(ctx)
+	if err != nil {
+		return "", err
+	}
+	return pins.Scan(ctx, q, f)
+}
+
 // Pin makes sure that this peer's node has the blocks (unless fetch is false because the caller has just stored them),
 // pins them there and commits the pin to the whole cluster. Options that an existing pin of the same CID has are kept,
 // except its name, its mode and its expiry. The returned function waits for the holders that an acknowledgement

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -30,17 +33,11 @@ func (p *Peer) survey(ctx context.Context, filter api.TrackerStatus, out chan<- 
 	if err != nil {
 		return err
 	}
-	members, err := p.consensus.Peers(ctx)
+	accounts, end, err := p.openAccounts(ctx, nil)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	accounts := make([]*account, len(members))
-	for i, id := range members {
-		accounts[i] = p.openAccount(ctx, id, p.consensus.Applied())
-		defer accounts[i].close()
-	}
+	defer end()
 	query := consensus.Query{Limit: surveyPage}
 	for {
 		page := make([]api.Pin, 0, surveyPage)
@@ -66,6 +63,61 @@ func (p *Peer) survey(ctx context.Context, filter api.TrackerStatus, out chan<- 
 			return nil
 		}
 	}
+}
+
+// StatusOf is StatusAll for some pins, at most MaxStatusOf, which this peer has read from the pinset. It returns an item for
+// each, nil where no member matches the filter.
+func (a API) StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerStatus) ([]*api.GlobalPinInfo, error) {
+	if len(pins) == 0 {
+		return nil, nil
+	}
+	sorted := make([]int, len(pins))
+	cids := make([]api.Cid, len(pins))
+	for i := range pins {
+		sorted[i] = i
+	}
+	slices.SortFunc(sorted, func(i, j int) int { return strings.Compare(pins[i].Cid.KeyString(), pins[j].Cid.KeyString()) })
+	for n, i := range sorted {
+		cids[n] = pins[i].Cid
+	}
+	accounts, end, err := a.peer.openAccounts(ctx, cids)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	infos := make([]*api.GlobalPinInfo, len(pins))
+	for _, i := range sorted {
+		if info, matches := merge(pins[i], accounts, filter); matches {
+			infos[i] = &info
+		}
+	}
+	return infos, nil
+}
+
+// MaxStatusOf is how many pins StatusOf may be asked for.
+const MaxStatusOf = maxSurveyed
+
+// openAccounts asks every member for the status of the pins of some CIDs, or of all if there are none. The accounts are
+// good until end is called.
+func (p *Peer) openAccounts(ctx context.Context, cids []api.Cid) (accounts []*account, end func(), err error) {
+	members, err := p.consensus.Peers(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	question := reconcile.Survey{Index: p.consensus.Applied(), Cids: cids}
+	accounts = make([]*account, len(members))
+	var asked sync.WaitGroup
+	for i, id := range members {
+		asked.Go(func() { accounts[i] = p.openAccount(ctx, id, question) })
+	}
+	asked.Wait()
+	return accounts, func() {
+		cancel()
+		for _, a := range accounts {
+			a.close()
+		}
+	}, nil
 }
 
 // merge puts together what the accounts say of one pin. It reports whether one of them matches the filter.
@@ -125,9 +177,9 @@ func (a *account) of(pin api.Pin) api.PinInfoShort {
 }
 
 // openAccount asks a member. What goes wrong shows in the account.
-func (p *Peer) openAccount(ctx context.Context, id peer.ID, index uint64) *account {
+func (p *Peer) openAccount(ctx context.Context, id peer.ID, question reconcile.Survey) *account {
 	a := &account{id: id, name: id.String(), close: func() {}}
-	stream, err := p.askSurvey(ctx, id, index)
+	stream, err := p.askSurvey(ctx, id, question)
 	if err != nil {
 		a.self, a.err = p.lastKnown(ctx, id), fmt.Errorf("peer %s: %w", id, err)
 		return a

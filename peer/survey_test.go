@@ -3,6 +3,7 @@ package peer
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"reflect"
@@ -14,6 +15,8 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multihash"
+
+	"github.com/underlay/underlay/peer/reconcile"
 )
 
 // surveyedPins returns pins in the order of a survey.
@@ -44,7 +47,7 @@ func accountOf(t *testing.T, end error, records ...surveyRecord) *account {
 	in := bufio.NewReader(bytes.NewReader(raw))
 	id := testID(t)
 	return &account{id: id, name: id.String(), self: api.PinInfoShort{PeerName: "name"}, next: func() (surveyRecord, error) {
-		r, err := readSurvey(in)
+		r, err := readSurveyRecord(in)
 		if errors.Is(err, io.EOF) {
 			err = end
 		}
@@ -119,19 +122,32 @@ func TestCalmFollowsAllocations(t *testing.T) {
 	}
 }
 
-func FuzzReadSurvey(f *testing.F) {
+func FuzzReadSurveyRecord(f *testing.F) {
 	f.Add(surveyRecord{surveyDiffers, "key", api.PinInfoShort{Status: api.TrackerStatusPinning, TS: time.Unix(1, 2), Error: "text"}}.append(nil))
 	f.Add(surveyRecord{kind: surveyPassed, key: "key"}.append(nil))
 	f.Add(surveyRecord{kind: surveyEnd}.append(nil))
 	f.Add([]byte{surveyDiffers, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		got, err := readSurvey(bufio.NewReader(bytes.NewReader(raw)))
+		got, err := readSurveyRecord(bufio.NewReader(bytes.NewReader(raw)))
 		if err != nil {
 			return
 		}
-		again, err := readSurvey(bufio.NewReader(bytes.NewReader(got.append(nil))))
+		again, err := readSurveyRecord(bufio.NewReader(bytes.NewReader(got.append(nil))))
 		if err != nil || !reflect.DeepEqual(got, again) {
 			t.Errorf("got %+v, then %+v, %v", got, again, err)
 		}
 	})
+}
+
+func TestSurveyQuestion(t *testing.T) {
+	for _, want := range []reconcile.Survey{{}, {Index: 7}, {Index: 1 << 40, Cids: []api.Cid{surveyedPins(t, 1)[0].Cid, api.NewCid(cid.MustParse("bafkqablqnfxcama"))}}} {
+		got, err := readSurvey(bufio.NewReader(bytes.NewReader(appendSurvey(nil, want))))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+	lying := binary.AppendUvarint([]byte{1}, maxSurveyed+1)
+	if _, err := readSurvey(bufio.NewReader(bytes.NewReader(lying))); err == nil {
+		t.Error("a question with too many CIDs is taken")
+	}
 }

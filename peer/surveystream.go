@@ -3,7 +3,6 @@ package peer
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -28,12 +27,12 @@ type surveyStream struct {
 }
 
 // askSurvey asks a member, which may be this peer, until ctx ends or close is called.
-func (p *Peer) askSurvey(ctx context.Context, id peer.ID, index uint64) (*surveyStream, error) {
+func (p *Peer) askSurvey(ctx context.Context, id peer.ID, s reconcile.Survey) (*surveyStream, error) {
 	if id == p.ID() {
 		here, there := io.Pipe()
 		var running sync.WaitGroup
-		running.Go(func() { there.CloseWithError(p.surveys.tell(ctx, there, index)) })
-		return readSurveys(here, func() error { return nil }, func() {
+		running.Go(func() { there.CloseWithError(tellSurvey(ctx, there, p.reconciler, s)) })
+		return readAccount(here, func() error { return nil }, func() {
 			here.Close() //nolint:errcheck // it never fails
 			running.Wait()
 		})
@@ -48,17 +47,17 @@ func (p *Peer) askSurvey(ctx context.Context, id peer.ID, index uint64) (*survey
 		_ = stream.Reset() // whether all was told or nobody wants to know
 	}
 	if err := stream.SetDeadline(time.Now().Add(surveyPatience)); err == nil {
-		_, err = stream.Write(binary.AppendUvarint(nil, index))
+		_, err = stream.Write(appendSurvey(nil, s))
 	}
 	if err != nil {
 		end()
 		return nil, fmt.Errorf("ask for its status: %w", err)
 	}
-	return readSurveys(stream, func() error { return stream.SetReadDeadline(time.Now().Add(surveyPatience)) }, end)
+	return readAccount(stream, func() error { return stream.SetReadDeadline(time.Now().Add(surveyPatience)) }, end)
 }
 
-// readSurveys reads an answer; extend allows for more time before each read.
-func readSurveys(from io.Reader, extend func() error, end func()) (*surveyStream, error) {
+// readAccount reads an answer; extend allows for more time before each read.
+func readAccount(from io.Reader, extend func() error, end func()) (*surveyStream, error) {
 	in := bufio.NewReader(from)
 	self, err := readSelf(in)
 	if err != nil {
@@ -71,7 +70,7 @@ func readSurveys(from io.Reader, extend func() error, end func()) (*surveyStream
 				return surveyRecord{}, err
 			}
 		}
-		record, err := readSurvey(in)
+		record, err := readSurveyRecord(in)
 		switch {
 		case err != nil:
 			return record, fmt.Errorf("read its status: %w", err)
@@ -84,59 +83,26 @@ func readSurveys(from io.Reader, extend func() error, end func()) (*surveyStream
 	return &surveyStream{self, next, end}, nil
 }
 
-// surveyServer tells other peers how this one stands with the pins.
-type surveyServer struct {
-	reconciler *reconcile.Reconciler
-	ending     context.Context // ends all answers
-	end        context.CancelFunc
-	mu         sync.Mutex
-	closed     bool
-	running    sync.WaitGroup
-}
-
-// newSurveyServer makes a server whose close must be called.
-func newSurveyServer(r *reconcile.Reconciler) *surveyServer {
-	s := &surveyServer{reconciler: r}
-	s.ending, s.end = context.WithCancel(context.Background())
-	return s
-}
-
-// handle answers the question on one stream. Only peers that hold the secret reach it.
-func (s *surveyServer) handle(stream network.Stream) {
-	s.mu.Lock()
-	closed := s.closed
-	if !closed {
-		s.running.Add(1)
+// answerSurvey tells another peer how this one stands with the pins.
+func answerSurvey(ctx context.Context, stream network.Stream, r *reconcile.Reconciler) {
+	question, err := reconcile.Survey{}, stream.SetReadDeadline(time.Now().Add(surveyPatience))
+	if err == nil {
+		question, err = readSurvey(bufio.NewReader(stream))
 	}
-	s.mu.Unlock()
-	if closed {
-		_ = stream.Reset() // nobody answers
-		return
+	if err == nil {
+		err = tellSurvey(ctx, stream, r, question)
 	}
-	defer s.running.Done()
-	defer context.AfterFunc(s.ending, func() { _ = stream.Reset() })()
-	if err := s.answer(stream); err != nil {
+	if err != nil {
 		_ = stream.Reset() // the other sees that it was cut off
 		return
 	}
 	_ = stream.Close() // all was told
 }
 
-func (s *surveyServer) answer(stream network.Stream) error {
-	if err := stream.SetReadDeadline(time.Now().Add(surveyPatience)); err != nil {
-		return err
-	}
-	index, err := binary.ReadUvarint(bufio.NewReader(stream))
-	if err != nil {
-		return err
-	}
-	return s.tell(s.ending, stream, index)
-}
-
-// tell writes the whole answer. The other end sets the pace; it ends the stream when it has no more use for it.
-func (s *surveyServer) tell(ctx context.Context, to io.Writer, index uint64) error {
+// tellSurvey writes the whole answer. The other end sets the pace; it ends the stream when it has no more use for it.
+func tellSurvey(ctx context.Context, to io.Writer, r *reconcile.Reconciler, question reconcile.Survey) error {
 	out := bufio.NewWriter(to)
-	self, err := appendSelf(nil, s.reconciler.Self())
+	self, err := appendSelf(nil, r.Self())
 	if err != nil {
 		return err
 	}
@@ -144,12 +110,12 @@ func (s *surveyServer) tell(ctx context.Context, to io.Writer, index uint64) err
 		return err
 	}
 	var record []byte
-	write := func(r surveyRecord) error {
-		record = r.append(record[:0])
+	write := func(s surveyRecord) error {
+		record = s.append(record[:0])
 		_, err := out.Write(record)
 		return err
 	}
-	err = s.reconciler.Unsettled(ctx, index, func(info api.PinInfo) error {
+	err = r.Unsettled(ctx, question, func(info api.PinInfo) error {
 		return write(surveyRecord{surveyDiffers, info.Cid.KeyString(), info.PinInfoShort})
 	}, func(c api.Cid) error {
 		return errors.Join(write(surveyRecord{kind: surveyPassed, key: c.KeyString()}), out.Flush())
@@ -159,13 +125,4 @@ func (s *surveyServer) tell(ctx context.Context, to io.Writer, index uint64) err
 		last = surveyRecord{kind: surveyFailed, PinInfoShort: api.PinInfoShort{Error: err.Error()}}
 	}
 	return errors.Join(write(last), out.Flush())
-}
-
-// close ends all answers and waits for those who give them.
-func (s *surveyServer) close() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.end()
-	s.running.Wait()
 }

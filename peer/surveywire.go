@@ -8,13 +8,16 @@ import (
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"github.com/underlay/underlay/peer/reconcile"
 )
 
 // surveyProtocol is a question how a peer stands with the pins, and its answer in the order of the CIDs' bytes. Most pins
 // are as the pinset says, and nothing is said of them.
 //
-//	question: log index (uvarint) whose state, or a later one, is meant
+//	question: log index whose state, or a later one, is meant, number of CIDs (0: all pins), CIDs
 //	answer:   length (uvarint), what the peer says of itself (JSON), records
 //	record:   kind (1 byte), and after
 //	  1, a pin that is not as the pinset says: CID, status, time in Unix nanoseconds, attempts, error
@@ -32,6 +35,7 @@ const (
 )
 
 const (
+	maxSurveyed    = 1 << 14 // CIDs of one question
 	maxSurveySelf  = 1 << 16
 	maxSurveyError = 1 << 12
 )
@@ -41,6 +45,40 @@ type surveyRecord struct {
 	kind byte
 	key  string // the bytes of the CID
 	api.PinInfoShort
+}
+
+func appendSurvey(to []byte, s reconcile.Survey) []byte {
+	to = binary.AppendUvarint(to, s.Index)
+	to = binary.AppendUvarint(to, uint64(len(s.Cids)))
+	for _, c := range s.Cids {
+		to = append(binary.AppendUvarint(to, uint64(c.ByteLen())), c.KeyString()...)
+	}
+	return to
+}
+
+func readSurvey(r *bufio.Reader) (s reconcile.Survey, err error) {
+	if s.Index, err = binary.ReadUvarint(r); err != nil {
+		return s, fmt.Errorf("read log index: %w", err)
+	}
+	n, err := binary.ReadUvarint(r)
+	if err != nil {
+		return s, fmt.Errorf("read number of CIDs: %w", err)
+	}
+	if n > maxSurveyed {
+		return s, fmt.Errorf("%d CIDs, where %d are the most", n, maxSurveyed)
+	}
+	for range n {
+		raw, err := readBytes(r, maxAwaitCID)
+		if err != nil {
+			return s, fmt.Errorf("read CID: %w", err)
+		}
+		c, err := cid.Cast(raw)
+		if err != nil {
+			return s, fmt.Errorf("read CID: %w", err)
+		}
+		s.Cids = append(s.Cids, api.NewCid(c))
+	}
+	return s, nil
 }
 
 func appendSelf(to []byte, self api.PinInfoShort) ([]byte, error) {
@@ -79,7 +117,7 @@ func (s surveyRecord) append(to []byte) []byte {
 	return to
 }
 
-func readSurvey(r *bufio.Reader) (s surveyRecord, err error) {
+func readSurveyRecord(r *bufio.Reader) (s surveyRecord, err error) {
 	if s.kind, err = r.ReadByte(); err != nil {
 		return s, err
 	}

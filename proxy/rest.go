@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -24,6 +25,10 @@ type RESTOptions struct {
 	// Pinset is backed up by GET /backup, restored by POST /restore and changed in bulk by POST /pins. Nil: there is no
 	// such route.
 	Pinset BulkPinset
+
+	// Events are what GET /events tells. Nil: there is no such route. Streams of them end when Ending does.
+	Events Events
+	Ending context.Context
 
 	// Ready decides /health and nothing else: nil means ready, an error tells why not. A nil Ready is always ready.
 	Ready func() error
@@ -105,6 +110,9 @@ func (a *rest) routes() []restRoute {
 			restRoute{"GET", "/backup", a.backup},
 			restRoute{"POST", "/restore", a.restore},
 			restRoute{"POST", "/pins", a.bulk})
+	}
+	if a.Events != nil {
+		routes = append(routes, restRoute{"GET", "/events", a.events})
 	}
 	if a.Consensus != nil {
 		routes = append(routes, restRoute{"GET", consensusPath, a.consensusHandler()})

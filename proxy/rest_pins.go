@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -96,7 +97,24 @@ func (a *rest) allocations(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	restStream(a, w, r, a.Cluster.Pins, func(pin api.Pin) (any, bool) { return pin, pin.Type&filter != 0 })
+	selection, err := restSelection(r.URL.Query())
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if selection.everything() {
+		restStream(a, w, r, a.Cluster.Pins, func(pin api.Pin) (any, bool) { return pin, pin.Type&filter != 0 })
+		return
+	}
+	restSelected(a, w, r, selection, func(_ context.Context, pins []api.Pin) ([]*api.Pin, error) {
+		shown := make([]*api.Pin, len(pins))
+		for i := range pins {
+			if pins[i].Type&filter != 0 {
+				shown[i] = &pins[i]
+			}
+		}
+		return shown, nil
+	}, restKeep)
 }
 
 func (a *rest) allocation(w http.ResponseWriter, r *http.Request) {

@@ -44,10 +44,22 @@ func (a *rest) statusAll(w http.ResponseWriter, r *http.Request) {
 		}, restGlobal)
 		return
 	}
+	selection, err := restSelection(q)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
 	lines := newStatusLines()
-	restStream(a, w, r, func(ctx context.Context, out chan<- api.GlobalPinInfo) error {
-		return a.Cluster.StatusAll(ctx, filter, out)
-	}, func(info api.GlobalPinInfo) (any, bool) { return statusLine{lines, info}, true })
+	show := func(info api.GlobalPinInfo) (any, bool) { return statusLine{lines, info}, true }
+	if selection.everything() {
+		restStream(a, w, r, func(ctx context.Context, out chan<- api.GlobalPinInfo) error {
+			return a.Cluster.StatusAll(ctx, filter, out)
+		}, show)
+		return
+	}
+	restSelected(a, w, r, selection, func(ctx context.Context, pins []api.Pin) ([]*api.GlobalPinInfo, error) {
+		return a.Cluster.StatusOf(ctx, pins, filter)
+	}, show)
 }
 
 // statusOf looks up some CIDs at once. One that fails does not hide the others.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -64,13 +65,15 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 	}
 }
 
-func restOptions(p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
+func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
 	return proxy.RESTOptions{
 		Cluster:   p.API(),
 		Monitor:   p.Monitor(),
 		RPC:       p.RPC,
 		Ready:     p.Ready,
 		Pinset:    p,
+		Events:    p,
+		Ending:    ctx,
 		Consensus: p.Consensus,
 		Peers:     p,
 		Logger:    logger,

@@ -39,7 +39,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	defer joinClose(&err, "gateway", gw)
 
-	rest := proxy.NewREST(restOptions(p, logger))
+	rest := proxy.NewREST(restOptions(ctx, p, logger))
 	rpc, err := proxy.NewRPC(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
 		return err

@@ -68,6 +68,9 @@ type application struct {
 	index uint64           // last entry applied
 	slots map[string]*slot // by key
 	undo  []undo           // of the call under way, if it is atomic
+
+	events []Event
+	first  int // event of the entry under way
 }
 
 func (a *application) apply(l *raft.Log) (Reply, error) {
@@ -75,7 +78,7 @@ func (a *application) apply(l *raft.Log) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	a.index = l.Index
+	a.index, a.first = l.Index, len(a.events)
 	switch o, v := a.clients.lookup(e.client, e.seq); v {
 	case entryRepeated:
 		return Reply{Index: o.index, Packed: o.packed}, nil
@@ -101,6 +104,7 @@ func (a *application) apply(l *raft.Log) (Reply, error) {
 // did. If one of an atomic call fails, all are undone.
 func (a *application) applyCall(call entryCall) ([]byte, error) {
 	a.undo = a.undo[:0]
+	before := len(a.events)
 	codes := make([]byte, len(call.ops))
 	failed := false
 	for i := range call.ops {
@@ -118,6 +122,7 @@ func (a *application) applyCall(call entryCall) ([]byte, error) {
 	for i := len(a.undo) - 1; i >= 0; i-- {
 		a.undo[i].slot.version = a.undo[i].before
 	}
+	a.events = a.events[:before]
 	for i, code := range codes {
 		if code == resultOK {
 			codes[i] = resultNotApplied
@@ -142,6 +147,7 @@ func (a *application) applyOp(op *entryOp) (byte, error) {
 			return resultNotFound, nil
 		}
 		a.change(s, version{touched: true})
+		a.note(op)
 		return resultOK, nil
 	}
 	v := version{value: appendStored(nil, a.index, op.value), revision: a.index, touched: true}
@@ -149,7 +155,17 @@ func (a *application) applyOp(op *entryOp) (byte, error) {
 		v.index = indexKeys(op.pin)
 	}
 	a.change(s, v)
+	a.note(op)
 	return resultOK, nil
+}
+
+// note remembers a change of the pinset.
+func (a *application) note(op *entryOp) {
+	if op.kind != OpPin && op.kind != OpUnpin {
+		return
+	}
+	at := Position{a.index, uint64(len(a.events)-a.first) + 1} //nolint:gosec // a length
+	a.events = append(a.events, Event{At: at, Kind: op.kind, Cid: op.pin.Cid, Name: op.pin.Name})
 }
 
 // storeKey returns the key in the store of the pin or value that the operation

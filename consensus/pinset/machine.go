@@ -44,6 +44,7 @@ type Machine struct {
 	applied *appliedIndex
 	dirty   *dirtySet
 	spaces  *spaces
+	history *history
 
 	// Of raft's goroutine only.
 	clients *clientTable
@@ -64,7 +65,7 @@ func Open(o Options) (*Machine, error) {
 	}
 	m := &Machine{
 		Store: s, scratch: o.Scratch, fatal: o.Fatal, done: o.Done,
-		dirty: newDirtySet(), spaces: newSpaces(), applied: newAppliedIndex(0),
+		dirty: newDirtySet(), spaces: newSpaces(), history: newHistory(), applied: newAppliedIndex(0),
 	}
 	if err := m.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state in %s: %w", o.Dir, err), s.close())
@@ -90,6 +91,7 @@ func (m *Machine) load() error {
 		return err
 	}
 	m.spaces.changedAll(index)
+	m.history.restart(index)
 	m.applied.set(index)
 	return nil
 }

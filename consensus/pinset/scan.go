@@ -55,6 +55,18 @@ func (q Query) selects(p api.Pin) bool {
 	return ok && (q.MetaValue == "" || v == q.MetaValue)
 }
 
+// Behind returns the cursor that continues a scan of q behind p, one of the pins that it yields.
+func (q Query) Behind(p api.Pin) string {
+	key := []byte{keyPin}
+	switch {
+	case q.MetaKey != "":
+		key = appendTerm(appendTerm([]byte{keyMetadata}, q.MetaKey), p.Metadata[q.MetaKey])
+	case q.NamePrefix != "":
+		key = appendTerm([]byte{keyName}, p.Name)
+	}
+	return base64.RawURLEncoding.EncodeToString(append(key, p.Cid.KeyString()...))
+}
+
 // bounds returns the range of keys to read.
 func (q Query) bounds() (*pebble.IterOptions, error) {
 	lower := q.lower()

@@ -16,12 +16,16 @@ func scanNames(t *testing.T, m *Machine, q Query) (names []string, pages int) {
 	t.Helper()
 	for {
 		pages++
+		var last api.Pin
 		next, err := m.Scan(t.Context(), q, func(p api.Pin) error {
-			names = append(names, p.Name)
+			names, last = append(names, p.Name), p
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if next != "" && q.Behind(last) != next {
+			t.Errorf("%+v: Behind gives %q, the scan %q", q, q.Behind(last), next)
 		}
 		if next == "" {
 			return names, pages

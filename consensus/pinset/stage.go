@@ -111,6 +111,7 @@ func (a *application) commit() error {
 	// Changes first: whoever waits for the index finds them there.
 	a.dirty.add(cids, members)
 	a.spaces.changed(a.index, values)
+	a.history.add(a.events)
 	a.applied.set(a.index)
 	return nil
 }

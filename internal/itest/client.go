@@ -146,6 +146,15 @@ type StatusError struct {
 	Body string
 }
 
+// asStatus returns the status of an answer that is not a success.
+func asStatus(err error) (int, bool) {
+	status, ok := errors.AsType[*StatusError](err)
+	if !ok {
+		return 0, false
+	}
+	return status.Code, true
+}
+
 func (e *StatusError) Error() string { return fmt.Sprintf("status %d: %s", e.Code, e.Body) }
 
 // readAnswer returns the body of a successful answer. An error in the trailer, which kubo sends when something fails

@@ -2,8 +2,10 @@ package itest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -122,4 +124,94 @@ func excerpt(text, other string) string {
 		}
 	}
 	return fmt.Sprintf("%d lines", len(lines))
+}
+
+// page reads one page of a listing, and where the next one begins.
+func (p *Peer) page(url string) (names []string, next string, err error) {
+	resp, err := p.http.Get(p.REST + url)
+	if err != nil {
+		return nil, "", err
+	}
+	next = resp.Header.Get("X-Underlay-Next")
+	body, err := readAnswer(resp)
+	if err != nil {
+		return nil, "", err
+	}
+	for line := range strings.Lines(string(body)) {
+		var item struct{ Name string }
+		if err := json.Unmarshal([]byte(line), &item); err != nil {
+			return nil, "", err
+		}
+		names = append(names, item.Name)
+	}
+	return names, next, nil
+}
+
+// pages reads a listing page by page, each from another peer.
+func (c *Cluster) pages(url string) (names []string, pages int) {
+	c.t.Helper()
+	for after := ""; ; pages++ {
+		page, next, err := c.Peers[pages%len(c.Peers)].page(url + "&after=" + after)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		names = append(names, page...)
+		if after = next; after == "" {
+			return names, pages + 1
+		}
+	}
+}
+
+// Listings are narrowed down by name, metadata and status, and read page by page through any peer.
+func TestListingsBySelection(t *testing.T) {
+	c := Start(t)
+	var lines []string
+	for i := range 100 {
+		name := fmt.Sprintf("%s/%02d", []string{"red", "green"}[i%2], i)
+		lines = append(lines, fmt.Sprintf(`{"cid":%q,"name":%q,"metadata":{"tens":"%d","color":%q}}`, inlineCID(t, name), name, i/10, name[:3]))
+	}
+	if _, err := c.Peers[0].bulk(strings.NewReader(strings.Join(lines, "\n"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.Peers {
+		Eventually(t, time.Minute, func() error {
+			all, err := p.statuses("?filter=pinned")
+			if err == nil && len(all) < 100 {
+				err = fmt.Errorf("%d pins are pinned", len(all))
+			}
+			return err
+		})
+	}
+	for _, list := range []string{"/pins?", "/allocations?"} {
+		for query, want := range map[string]struct{ items, pages int }{
+			"name-prefix=red%2F&limit=7":          {50, 8},
+			"name-prefix=red%2F&limit=50":         {50, 1},
+			"name-prefix=red":                     {50, 1},
+			"meta-tens=3&limit=3":                 {10, 4},
+			"meta-tens=3&meta-color=gre&limit=2":  {5, 3},
+			"meta-tens=&name-prefix=green%2F1":    {5, 1},
+			"limit=30":                            {100, 4},
+			"name-prefix=blue&limit=10":           {0, 1},
+			"name-prefix=red&filter=all&limit=30": {50, 2},
+		} {
+			if list == "/pins?" {
+				query = strings.Replace(query, "filter=all", "filter=pinned", 1)
+			}
+			names, pages := c.pages(list + query)
+			sort.Strings(names)
+			distinct := slices.Compact(slices.Clone(names))
+			if len(names) != want.items || len(distinct) != want.items || pages != want.pages {
+				t.Errorf("%s%s: %d items, %d of them different, on %d pages; want %d on %d", list, query, len(names), len(distinct), pages, want.items, want.pages)
+			}
+		}
+		for _, bad := range []string{"limit=0", "limit=10001", "limit=many", "meta-=x", "after=nonsense", "name-prefix=red&after=Zm9v"} {
+			_, _, err := c.Peers[1].page(list + bad)
+			if status, ok := errors.AsType[*StatusError](err); !ok || status.Code != http.StatusBadRequest {
+				t.Errorf("%s%s: %v, want 400", list, bad, err)
+			}
+		}
+	}
+	if names, _ := c.pages("/pins?name-prefix=red&filter=error&limit=5"); len(names) != 0 {
+		t.Errorf("nothing is in error, got %v", names)
+	}
 }

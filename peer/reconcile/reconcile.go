@@ -62,6 +62,7 @@ type Reconciler struct {
 	rescan   chan struct{} // has a token when anything may have changed
 	scanning atomic.Bool
 	check    startCheck
+	changes  changes
 
 	mu        sync.Mutex
 	unsettled map[cid.Cid]operation
@@ -189,16 +190,19 @@ func (r *Reconciler) settle(c cid.Cid, err error) {
 		default:
 		}
 	}
+	op := r.unsettled[c]
+	ended, failed := api.TrackerStatusPinned, api.TrackerStatusPinError
+	if op.status == api.TrackerStatusUnpinning {
+		ended, failed = api.TrackerStatusUnpinned, api.TrackerStatusUnpinError
+	}
+	now := time.Now()
 	if err == nil {
 		delete(r.unsettled, c)
+		r.changes.add(Change{Cid: api.NewCid(c), Status: ended, At: now})
 		return
 	}
-	op := r.unsettled[c]
-	failed := api.TrackerStatusPinError
-	if op.status == api.TrackerStatusUnpinning {
-		failed = api.TrackerStatusUnpinError
-	}
-	r.unsettled[c] = operation{status: failed, since: time.Now(), attempts: op.attempts + 1, err: err}
+	r.unsettled[c] = operation{status: failed, since: now, attempts: op.attempts + 1, err: err}
+	r.changes.add(Change{api.NewCid(c), failed, err.Error(), now})
 	wait := min(retryMin<<min(op.attempts, 20), retryMax)
 	r.logger.Warn("pin is not as the pinset wants it; will retry", "cid", c, "attempt", op.attempts+1, "retry_in", wait, "error", err)
 	r.queue.addAfter(c, wait)

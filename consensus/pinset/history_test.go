@@ -1,0 +1,90 @@
+package pinset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// told returns the events behind a position in a short form.
+func told(t *testing.T, m *Machine, after Position) []string {
+	t.Helper()
+	events, err := m.Events(t.Context(), after, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var short []string
+	for _, e := range events {
+		short = append(short, fmt.Sprintf("%d-%d %d %s", e.At.Index, e.At.Count, e.Kind, e.Name))
+	}
+	return short
+}
+
+func namedPin(n int, name string) Op {
+	p := plainPin(n)
+	p.Name = name
+	return PinOp(p)
+}
+
+// The history has what took effect, in order, and nothing else; any position in it can be gone on from.
+func TestHistory(t *testing.T) {
+	m := testMachine(t, t.TempDir())
+	m.Apply(command(t, 1, 1, 1, namedPin(1, "one"), UnpinOp(testCid(9)), namedPin(2, "two"), SetValueOp("k", nil)))
+	m.Apply(atomicCommand(t, true, 2, 1, 2, namedPin(3, "undone"), UnpinOp(testCid(9))))
+	m.Apply(command(t, 3, 1, 1, namedPin(4, "repeated entry")))
+	m.Apply(command(t, 4, 1, 4, UnpinOp(testCid(1)), namedPin(2, "two again").IfRevision(1), namedPin(5, "refused").IfRevision(7)))
+	all := []string{"1-1 1 one", "1-2 1 two", "4-1 2 ", "4-2 1 two again"}
+	for after, rest := range map[Position]int{
+		{}: 0, {1, 1}: 1, {1, 2}: 2, Behind(1): 2, Behind(2): 2, {4, 1}: 3,
+	} {
+		if got := told(t, m, after); !slices.Equal(got, all[rest:]) {
+			t.Errorf("behind %v: got %q, want %q", after, got, all[rest:])
+		}
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if events, err := m.Events(ended, Behind(4), 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("at the end: got %v, %v", events, err)
+	}
+}
+
+func TestHistoryForgets(t *testing.T) {
+	m := testMachine(t, t.TempDir())
+	const batch = 1000
+	entries := historyLen/batch + 2
+	for i := range entries {
+		ops := make([]Op, batch)
+		for j := range ops {
+			ops[j] = PinOp(plainPin(j))
+		}
+		m.Apply(command(t, uint64(i+1), 1, uint64(i+1), ops...))
+	}
+	oldest := m.history.floor
+	for _, p := range []Position{{}, Behind(oldest - 1), {oldest, 1}} {
+		if events, err := m.Events(t.Context(), p, 1); !errors.Is(err, ErrForgotten) {
+			t.Errorf("behind %v: got %d events, %v", p, len(events), err)
+		}
+	}
+	for _, p := range []Position{{oldest, batch - 1}, Behind(oldest)} {
+		want := Position{oldest, batch}
+		if p == Behind(oldest) {
+			want = Position{oldest + 1, 1}
+		}
+		if events, err := m.Events(t.Context(), p, 1); err != nil || events[0].At != want {
+			t.Errorf("behind %v: got %v, %v, want %v", p, events, err, want)
+		}
+	}
+	source := filledMachine(t, t.TempDir(), entries+5)
+	if err := restoreBytes(m, takeSnapshot(t, source)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Events(t.Context(), Behind(uint64(entries)), 1); !errors.Is(err, ErrForgotten) {
+		t.Errorf("after a restore: got %v", err)
+	}
+	m.Apply(command(t, uint64(entries+6), 5, 1, namedPin(1, "after")))
+	if got := told(t, m, Behind(uint64(entries+5))); len(got) != 1 {
+		t.Errorf("after a restore: got %q", got)
+	}
+}
