@@ -46,7 +46,7 @@ func (p *Peer) askSurvey(ctx context.Context, id peer.ID, s reconcile.Survey) (*
 		release()
 		_ = stream.Reset() // whether all was told or nobody wants to know
 	}
-	if err := stream.SetDeadline(time.Now().Add(surveyPatience)); err == nil {
+	if err = stream.SetDeadline(time.Now().Add(surveyPatience)); err == nil {
 		_, err = stream.Write(appendSurvey(nil, s))
 	}
 	if err != nil {

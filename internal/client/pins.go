@@ -45,9 +45,26 @@ func (c *Client) Allocation(ctx context.Context, cid string) (api.Pin, error) {
 	return pin, c.call(ctx, http.MethodGet, "/allocations/"+url.PathEscape(cid), nil, &pin)
 }
 
-// Allocations streams the pinset.
-func (c *Client) Allocations(ctx context.Context, f func(api.Pin) error) error {
-	return stream(ctx, c, http.MethodGet, "/allocations", nil, f)
+// Selection is a part of the pinset; of no fields, all of it.
+type Selection struct {
+	NamePrefix string
+	Meta       map[string]string // metadata that pins have, with these values unless they are empty
+}
+
+func (s Selection) query() url.Values {
+	query := url.Values{}
+	if s.NamePrefix != "" {
+		query.Set("name-prefix", s.NamePrefix)
+	}
+	for key, value := range s.Meta {
+		query.Set("meta-"+key, value)
+	}
+	return query
+}
+
+// Allocations streams a part of the pinset.
+func (c *Client) Allocations(ctx context.Context, s Selection, f func(api.Pin) error) error {
+	return stream(ctx, c, http.MethodGet, "/allocations", s.query(), f)
 }
 
 // Status tells how every peer stands with a pin, also with one that there is not.
@@ -71,13 +88,14 @@ func (c *Client) Statuses(ctx context.Context, cids []string, f func(api.GlobalP
 
 // StatusOptions choose among the statuses of all pins.
 type StatusOptions struct {
+	Selection
 	Filter string // statuses by name, separated by commas; empty: all
 	Stale  bool   // answer from what the peer knows, also without a leader
 }
 
 // StatusAll streams how every peer stands with all pins that the options choose.
 func (c *Client) StatusAll(ctx context.Context, o StatusOptions, f func(api.GlobalPinInfo) error) error {
-	query := url.Values{}
+	query := o.query()
 	if o.Filter != "" {
 		query.Set("filter", o.Filter)
 	}

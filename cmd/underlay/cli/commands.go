@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"time"
@@ -87,7 +88,7 @@ func (g *globals) command(cmd *cobra.Command, run func(context.Context, *session
 			ctx, cancel = context.WithTimeout(ctx, s.timeout)
 			defer cancel()
 		}
-		return s.explain(run(ctx, s, args))
+		return s.explain(cmp.Or(run(ctx, s, args), s.out.err))
 	}
 	return cmd
 }

@@ -2,12 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/spf13/cobra"
+
+	"github.com/underlay/underlay/internal/client"
 )
 
 const (
@@ -44,11 +45,10 @@ func (g *globals) completeEachPeer(cmd *cobra.Command, _ []string, begun string)
 // completePins offers the CIDs of pins, with their names.
 func (g *globals) completePins(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var cids []cobra.Completion
-	enough := errors.New("enough")
 	g.offer(cmd, func(ctx context.Context, s *session) error {
-		return s.api.Allocations(ctx, func(pin api.Pin) error {
+		return s.api.Allocations(ctx, client.Selection{}, func(pin api.Pin) error {
 			if len(cids) == completeMost {
-				return enough
+				return errEnough
 			}
 			if text := pin.Cid.String(); strings.HasPrefix(text, begun) {
 				cids = append(cids, cobra.CompletionWithDesc(text, printable(pin.Name)))

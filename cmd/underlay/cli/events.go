@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,41 +20,50 @@ import (
 const reconnectPause = time.Second
 
 func eventsCommand(g *globals) *cobra.Command {
-	var since uint64
-	var most int
+	var f follower
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Follow what happens in the cluster",
 		Long: "Follow what happens in the cluster, until interrupted or until --timeout: pins that are made and removed, how far peers\n" +
-			"are with them, members that come and go. When the connection breaks it goes on where it was.",
-		Example: "  underlay events --json | jq -r 'select(.type == \"pinned\") | .cid'\n" +
+			"are with them, members that come and go. When the connection breaks it goes on where it was, on whichever peer answers.",
+		Example: "  underlay events --type=pinned --json | jq -r .cid\n" +
 			"  underlay events --since=4711 --count=1",
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().Uint64Var(&since, "since", 0, "begin behind the event with this `index` (default with the next that happens)")
-	cmd.Flags().IntVar(&most, "count", 0, "end after so many events (default never)")
+	flags := cmd.Flags()
+	flags.StringVar(&f.Since, "since", "", "begin behind the event with this `index` or id (default with the next that happens)")
+	flags.StringSliceVar(&f.Types, "type", nil, "only events of these `types`: pinned, unpinned, status, membership")
+	flags.IntVar(&f.left, "count", 0, "end after so many events (default never)")
+	// The only fault would be a flag that there is not.
+	_ = cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(
+		[]string{"pinned", "unpinned", "status", "membership"}, cobra.ShellCompDirectiveNoFileComp))
 	return g.command(cmd, func(ctx context.Context, s *session, _ []string) error {
-		f := follower{s: s, left: most}
-		if cmd.Flags().Changed("since") {
-			f.since = &since
+		f.s, f.names = s, make(map[string]string)
+		if !s.json && !s.quiet {
+			ids, _ := members(ctx, s) // without names the IDs are shown
+			for _, id := range ids {
+				f.names[id.ID.String()] = id.Peername
+			}
 		}
 		return f.run(ctx)
 	})
 }
 
-// errEnough ends the events when as many have come as were wanted.
-var errEnough = errors.New("enough events")
+// errEnough ends a stream when as much has come as was wanted.
+var errEnough = errors.New("enough has come")
 
 // follower prints events over as many connections as it takes.
 type follower struct {
-	s     *session
-	since *uint64 // the last event that was printed
-	left  int     // how many are still wanted, if that was limited
+	client.EventOptions // what comes next
+	s                   *session
+	left                int // how many are still wanted, if that was limited
+	started             bool
+	names               map[string]string // of the peers, by ID, for people
 }
 
 func (f *follower) run(ctx context.Context) error {
 	for connected := false; ; {
-		err := f.s.api.Events(ctx, f.since, f.print)
+		err := f.s.api.Events(ctx, f.EventOptions, f.print)
 		cut := errors.Is(err, client.ErrCutOff)
 		connected = connected || cut
 		switch {
@@ -71,9 +81,15 @@ func (f *follower) run(ctx context.Context) error {
 }
 
 func (f *follower) print(e client.Event, raw []byte) error {
-	index := e.Index
-	f.since = &index
-	if err := f.line(e, raw); err != nil {
+	again := e.Type == client.TypeStart && f.started
+	f.started = true
+	if e.ID != "" {
+		f.Since = e.ID
+	}
+	if again {
+		return nil // after a new connection it tells nothing new
+	}
+	if err := f.line(e, raw); err != nil || e.Type == client.TypeStart {
 		return err
 	}
 	if f.left--; f.left == 0 {
@@ -92,13 +108,23 @@ func (f *follower) line(e client.Event, raw []byte) error {
 		_, err := f.s.out.Write(line.Bytes())
 		return err
 	}
-	if f.s.quiet {
-		f.s.printf("%d", e.Index)
-		return nil
+	switch {
+	case e.Type == client.TypeStart:
+	case f.s.quiet:
+		f.s.printf("%s", cmp.Or(e.Cid, e.Peer))
+	default:
+		f.s.printf("%s  %-10s  %s", e.At.Local().Format(time.DateTime), e.Type, printable(joined(e.Cid, e.Name, f.peer(e), e.Status, e.Error)))
 	}
-	f.s.printf("%s  %-8d %-10s %s", e.At.Local().Format(time.DateTime), e.Index, e.Type,
-		printable(joined(e.Cid, e.Name, e.Peer, e.Status)))
 	return nil
+}
+
+// peer is what a person calls the peer that an event is of; nothing if the event calls it so already.
+func (f *follower) peer(e client.Event) string {
+	name := cmp.Or(f.names[e.Peer], e.Peer)
+	if name == e.Name {
+		return ""
+	}
+	return name
 }
 
 // joined writes those of the words that there are.

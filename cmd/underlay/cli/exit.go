@@ -60,7 +60,7 @@ func exitOfStatus(status int) int {
 		return exitUsage
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return exitUnauthorized
-	case http.StatusNotFound:
+	case http.StatusNotFound, http.StatusGone:
 		return exitNotFound
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return exitUnreachable

@@ -20,7 +20,7 @@ type session struct {
 	settings
 	api   *client.Client
 	in    io.Reader
-	out   io.Writer
+	out   *sink
 	notes io.Writer // errors and what else is no result
 	json  bool
 	quiet bool
@@ -38,7 +38,7 @@ func (g *globals) open() (*session, error) {
 		return nil, usagef("%s: %w", found.source, err)
 	}
 	s := &session{
-		settings: found, api: api, in: g.env.Stdin, out: g.env.Stdout, notes: g.env.Stderr, json: g.json, quiet: g.quiet,
+		settings: found, api: api, in: g.env.Stdin, out: &sink{w: g.env.Stdout}, notes: g.env.Stderr, json: g.json, quiet: g.quiet,
 	}
 	s.bar = newProgress(g.env.Stderr, !s.json && !s.quiet && isTerminal(g.env.Stderr) && variable(g.env.Lookup, "TERM") != "dumb")
 	if found.note != "" {
@@ -67,6 +67,24 @@ func (s *session) note(format string, args ...any) {
 	fmt.Fprintf(s.notes, "underlay: "+format+"\n", args...)
 }
 
+// sink remembers that something could not be printed, so that nobody takes a part of a result for the whole.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (k *sink) Write(p []byte) (int, error) {
+	if k.err != nil {
+		return 0, k.err
+	}
+	n, err := k.w.Write(p)
+	if err != nil {
+		k.err = fmt.Errorf("print the result: %w", err)
+	}
+	return n, k.err
+}
+
 // printf prints a line of the result, for people.
 func (s *session) printf(format string, args ...any) {
 	s.bar.hide()
@@ -76,10 +94,7 @@ func (s *session) printf(format string, args ...any) {
 // object prints a result for machines.
 func (s *session) object(v any) error {
 	s.bar.hide()
-	if err := json.NewEncoder(s.out).Encode(v); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	return nil
+	return json.NewEncoder(s.out).Encode(v)
 }
 
 // table starts a table of the result.
