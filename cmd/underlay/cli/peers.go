@@ -114,7 +114,7 @@ func peersAddCommand(g *globals) *cobra.Command {
 		if _, err := peer.Decode(args[0]); err != nil {
 			return usagef("peer ID %q: %w", args[0], err)
 		}
-		added, err := s.api.AddPeer(ctx, args[0])
+		added, err := letIn(ctx, s, args[0])
 		if err != nil {
 			return err
 		}
@@ -126,6 +126,25 @@ func peersAddCommand(g *globals) *cobra.Command {
 		}
 		return nil
 	})
+}
+
+// letIn makes a peer a member. The API reports a fault when the peer is not there to describe itself, although it is
+// a member then.
+func letIn(ctx context.Context, s *session, id string) (api.ID, error) {
+	added, fault := s.api.AddPeer(ctx, id)
+	if fault == nil {
+		return added, nil
+	}
+	ids, err := members(ctx, s)
+	if err != nil {
+		return added, fault
+	}
+	for _, member := range ids {
+		if member.ID.String() == id {
+			return member, nil
+		}
+	}
+	return added, fault
 }
 
 // removed is what peers rm prints for machines.

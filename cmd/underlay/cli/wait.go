@@ -94,8 +94,11 @@ func await(ctx context.Context, s *session, what string, cids []string, measure 
 			return nil
 		}
 		left = undone
-		s.bar.show(what, total-uint64(len(left)), total, fmt.Sprintf("%d of %s on their peers (%d of %d copies)",
-			total-uint64(len(left)), plural(int(total), "pin"), have, want))
+		if done := total - uint64(len(left)); total == 1 {
+			s.bar.show(what, uint64(have), uint64(want), fmt.Sprintf("%d of %s", have, plural(want, "peer")))
+		} else {
+			s.bar.show(what, done, total, fmt.Sprintf("%d of %s", done, plural(int(total), "pin")))
+		}
 		if !pause(ctx, wait) {
 			return notYet(ctx, last, len(left))
 		}
