@@ -2,6 +2,7 @@ package itest
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -121,8 +122,11 @@ func TestCommandLineFindsPeers(t *testing.T) {
 		t.Errorf("--quiet: %+v", out)
 	}
 
-	nobody := newUser(t)
-	if out := nobody.run("", "--timeout=10s", "--api=", "pin", "ls"); out.code != 0 && !strings.Contains(out.stderr, "underlay dev") {
+	if conn, err := net.Dial("tcp", localAddr(9095)); err == nil {
+		conn.Close()
+		t.Skip("something listens where a peer would by default")
+	}
+	if out := newUser(t).run("", "pin", "ls"); out.code != 4 || !strings.Contains(out.stderr, "underlay dev") {
 		t.Errorf("where no peer runs: %+v", out)
 	}
 }
