@@ -115,6 +115,17 @@ func (c *Client) decode(req *http.Request, answer any) error {
 // stream asks for lines of JSON and hands each to f, decoded, until f fails. A fault that the peer tells after the first
 // line comes at the end.
 func stream[T any](ctx context.Context, c *Client, method, path string, query url.Values, f func(T) error) error {
+	return c.lines(ctx, method, path, query, func(line []byte) error {
+		var item T
+		if err := json.Unmarshal(line, &item); err != nil {
+			return fmt.Errorf("read the answer of %s: %w", c.URL(), err)
+		}
+		return f(item)
+	})
+}
+
+// lines is stream for lines as they are, which f must not keep.
+func (c *Client) lines(ctx context.Context, method, path string, query url.Values, f func([]byte) error) error {
 	req, err := c.request(ctx, method, path, query)
 	if err != nil {
 		return err
@@ -124,31 +135,42 @@ func stream[T any](ctx context.Context, c *Client, method, path string, query ur
 		return err
 	}
 	defer resp.Body.Close()
-	return eachLine(resp, func(line []byte) error {
-		var item T
-		if err := json.Unmarshal(line, &item); err != nil {
-			return fmt.Errorf("read the answer of %s: %w", c.URL(), err)
-		}
-		return f(item)
-	})
+	return eachLine(resp, f)
 }
 
-// eachLine reads an answer to its end, and then what its trailer says.
+// eachLine reads an answer to its end, and then what its trailer says. A line that lacks its end is none.
 func eachLine(resp *http.Response, f func([]byte) error) error {
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	for lines.Scan() {
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
+	in := bufio.NewReaderSize(resp.Body, 64<<10)
+	var long []byte // the part of a line that is longer than the buffer
+	for {
+		line, err := in.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull) && len(long) < maxLine:
+			long = append(long, line...)
+			continue
+		case err != nil && (!errors.Is(err, io.EOF) || len(line)+len(long) > 0):
+			if cause := context.Cause(resp.Request.Context()); cause != nil {
+				err = cause
+			}
+			return fmt.Errorf("%w: the answer was cut off: %w", ErrCutOff, err)
+		case err != nil:
+			return trailer(resp)
+		}
+		if len(long) > 0 {
+			line = append(long, line...)
+			long = long[:0]
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
 		if err := f(line); err != nil {
 			return err
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%w: the answer was cut off: %w", ErrCutOff, err)
-	}
+}
+
+// trailer returns the faults that came behind the last line.
+func trailer(resp *http.Response) error {
 	var faults []error
 	for _, text := range resp.Trailer.Values(streamError) {
 		if text != "" {

@@ -12,9 +12,6 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 )
 
-// statusBatch is how many CIDs one request asks for: their length in a URL is bounded.
-const statusBatch = 100
-
 // target is the path under /pins of what a person names: a CID, or an IPFS path such as /ipfs/CID/a/b.
 func target(name string) string {
 	if !strings.HasPrefix(name, "/") {
@@ -65,55 +62,6 @@ func (s Selection) query() url.Values {
 // Allocations streams a part of the pinset.
 func (c *Client) Allocations(ctx context.Context, s Selection, f func(api.Pin) error) error {
 	return stream(ctx, c, http.MethodGet, "/allocations", s.query(), f)
-}
-
-// Status tells how every peer stands with a pin, also with one that there is not.
-func (c *Client) Status(ctx context.Context, cid string) (api.GlobalPinInfo, error) {
-	var info api.GlobalPinInfo
-	return info, c.call(ctx, http.MethodGet, "/pins/"+url.PathEscape(cid), nil, &info)
-}
-
-// Statuses tells how every peer stands with some pins, in any order.
-func (c *Client) Statuses(ctx context.Context, cids []string, f func(api.GlobalPinInfo) error) error {
-	for len(cids) > 0 {
-		n := min(len(cids), statusBatch)
-		query := url.Values{"cids": {strings.Join(cids[:n], ",")}}
-		if err := stream(ctx, c, http.MethodGet, "/pins", query, f); err != nil {
-			return err
-		}
-		cids = cids[n:]
-	}
-	return nil
-}
-
-// StatusOptions choose among the statuses of all pins.
-type StatusOptions struct {
-	Selection
-	Filter string // statuses by name, separated by commas; empty: all
-	Stale  bool   // answer from what the peer knows, also without a leader
-}
-
-// StatusAll streams how every peer stands with all pins that the options choose.
-func (c *Client) StatusAll(ctx context.Context, o StatusOptions, f func(api.GlobalPinInfo) error) error {
-	query := o.query()
-	if o.Filter != "" {
-		query.Set("filter", o.Filter)
-	}
-	if o.Stale {
-		query.Set("consistency", "stale")
-	}
-	return stream(ctx, c, http.MethodGet, "/pins", query, f)
-}
-
-// Recover has the peers try a pin again that is in error.
-func (c *Client) Recover(ctx context.Context, cid string) (api.GlobalPinInfo, error) {
-	var info api.GlobalPinInfo
-	return info, c.call(ctx, http.MethodPost, fmt.Sprintf("/pins/%s/recover", url.PathEscape(cid)), nil, &info)
-}
-
-// RecoverAll does so for all pins in error, and streams what it has tried.
-func (c *Client) RecoverAll(ctx context.Context, f func(api.GlobalPinInfo) error) error {
-	return stream(ctx, c, http.MethodPost, "/pins/recover", nil, f)
 }
 
 // BulkResult is the answer to one line of a bulk request.

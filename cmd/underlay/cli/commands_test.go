@@ -58,13 +58,22 @@ func TestListThatBreaksOff(t *testing.T) {
 	if code != 1 || !strings.Contains(stdout, "bafkqab3jnzwgs3tfmq") || !strings.Contains(stderr, "the store is closed") {
 		t.Errorf("trailer: exit code %d, %q, %q", code, stdout, stderr)
 	}
-	_, stderr, code = command(t, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, pin)
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
+	for name, sent := range map[string]string{"between lines": pin, "within a line": pin + pin[:20]} {
+		_, stderr, code = command(t, func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, sent)
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}, "pin", "ls")
+		if code != 4 || !strings.Contains(stderr, "cut off") {
+			t.Errorf("connection %s: exit code %d, %q", name, code, stderr)
+		}
+	}
+	long := strings.Repeat("x", 200<<10) // longer than any buffer
+	stdout, _, code = command(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"cid":"bafkqab3jnzwgs3tfmq","name":"%s","type":"pin"}`+"\n"+pin, long)
 	}, "pin", "ls")
-	if code != 4 || !strings.Contains(stderr, "cut off") {
-		t.Errorf("connection: exit code %d, %q", code, stderr)
+	if code != 0 || !strings.Contains(stdout, long+" ") || !strings.Contains(stdout, "  a  ") {
+		t.Errorf("a long line: exit code %d, %d bytes", code, len(stdout))
 	}
 }
 

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ipfs-cluster/ipfs-cluster/api"
-
 	"github.com/underlay/underlay/internal/client"
 )
 
@@ -91,11 +89,11 @@ func lookAround(ctx context.Context, s *session) (overview, error) {
 			asking.Go(func() { p.ask(ctx, s, self) })
 		}
 	}
-	err = s.api.StatusAll(ctx, client.StatusOptions{Stale: true}, func(info api.GlobalPinInfo) error {
+	err = s.api.StatusAll(ctx, client.StatusOptions{Stale: true}, func(info client.PinStatus) error {
 		o.Pins.add(info)
-		for id, p := range info.PeerMap {
+		for id, p := range info.Peers {
 			if peer := at[id]; peer != nil {
-				peer.Pins[p.Status.String()]++
+				peer.Pins[string(p.Status)]++
 			}
 		}
 		s.bar.show("counting pins", uint64(o.Pins.Total), 0, strconv.Itoa(o.Pins.Total))
@@ -138,12 +136,12 @@ func (o *overview) compare() {
 	}
 }
 
-func (c *pinCount) add(info api.GlobalPinInfo) {
+func (c *pinCount) add(info client.PinStatus) {
 	c.Total++
 	have, want := holders(info)
 	failing := false
-	for _, p := range info.PeerMap {
-		failing = failing || p.Status&api.TrackerStatusError != 0
+	for _, p := range info.Peers {
+		failing = failing || p.Status.Failed()
 	}
 	switch {
 	case failing:
@@ -202,12 +200,12 @@ func (p peerOverview) role() string {
 // tally sums up the peer's pins.
 func (p peerOverview) tally() (pinned, waiting, failing int) {
 	for name, n := range p.Pins {
-		switch status := api.TrackerStatusFromString(name); {
-		case status == api.TrackerStatusPinned:
+		switch status := client.Status(name); {
+		case status == client.Pinned:
 			pinned += n
-		case status&api.TrackerStatusError != 0:
+		case status.Failed():
 			failing += n
-		case status != api.TrackerStatusRemote && status != api.TrackerStatusSharded:
+		case status != client.Remote && status != client.Sharded:
 			waiting += n
 		}
 	}

@@ -163,7 +163,7 @@ func listStatuses(ctx context.Context, s *session, selection client.Selection, o
 	return list.end(s.api.StatusAll(ctx, options, list.addStatus))
 }
 
-func (l *pinList) addStatus(info api.GlobalPinInfo) (err error) {
+func (l *pinList) addStatus(info client.PinStatus) (err error) {
 	switch {
 	case l.s.json:
 		err = l.s.object(info)
@@ -172,16 +172,16 @@ func (l *pinList) addStatus(info api.GlobalPinInfo) (err error) {
 	default:
 		peers, fault := standing(info)
 		have, want := holders(info)
-		err = l.t.row(info.Cid.String(), cmp.Or(info.Name, "-"), strconv.Itoa(have)+"/"+strconv.Itoa(want), peers, fault)
+		err = l.t.row(info.Cid, cmp.Or(info.Name, "-"), strconv.Itoa(have)+"/"+strconv.Itoa(want), peers, fault)
 	}
 	return l.counted(err)
 }
 
 // standing sums up how the peers stand with a pin: how many of each status, and one of the faults.
-func standing(info api.GlobalPinInfo) (peers, fault string) {
+func standing(info client.PinStatus) (peers, fault string) {
 	count := make(map[string]int)
-	for id, p := range info.PeerMap {
-		count[p.Status.String()]++
+	for id, p := range info.Peers {
+		count[string(p.Status)]++
 		if p.Error != "" {
 			fault = peerLabel(id, p) + ": " + p.Error
 		}

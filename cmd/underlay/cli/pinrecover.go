@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 
-	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/internal/client"
@@ -28,8 +27,8 @@ func pinRecoverCommand(g *globals) *cobra.Command {
 			return err
 		}
 		var cids []string
-		note := func(info api.GlobalPinInfo) error {
-			cids = append(cids, info.Cid.String())
+		note := func(info client.PinStatus) error {
+			cids = append(cids, info.Cid)
 			return s.recovering(info)
 		}
 		if all {
@@ -59,7 +58,7 @@ func pinRecoverCommand(g *globals) *cobra.Command {
 	})
 }
 
-func (s *session) recovering(info api.GlobalPinInfo) error {
+func (s *session) recovering(info client.PinStatus) error {
 	switch {
 	case s.json:
 		return s.object(info)
@@ -78,8 +77,8 @@ func awaitNoneFailed(ctx context.Context, s *session) error {
 	var most int
 	for wait := firstPause; ; wait = min(2*wait, mostPause) {
 		var left int
-		var last api.GlobalPinInfo
-		err := s.api.StatusAll(ctx, client.StatusOptions{Filter: unfinished}, func(info api.GlobalPinInfo) error {
+		var last client.PinStatus
+		err := s.api.StatusAll(ctx, client.StatusOptions{Filter: unfinished}, func(info client.PinStatus) error {
 			left, last = left+1, info
 			return nil
 		})

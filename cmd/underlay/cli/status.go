@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/spf13/cobra"
+
+	"github.com/underlay/underlay/internal/client"
 )
 
 // errNotPinned says that the cluster has no such pin.
@@ -62,9 +63,9 @@ func showStatus(ctx context.Context, s *session, cid string) error {
 	s.printf("%d of %d peers hold it", have, want)
 	t := s.table("PEER", "STATUS", "SINCE", "TRIES", "FAULT")
 	now := time.Now()
-	for _, id := range slices.SortedFunc(maps.Keys(info.PeerMap), byLabel(info)) {
-		p := info.PeerMap[id]
-		if err := t.row(peerLabel(id, p), p.Status.String(), ago(p.TS, now), strconv.Itoa(p.AttemptCount), p.Error); err != nil {
+	for _, id := range slices.SortedFunc(maps.Keys(info.Peers), byLabel(info)) {
+		p := info.Peers[id]
+		if err := t.row(peerLabel(id, p), string(p.Status), ago(p.Since, now), strconv.Itoa(p.Tries), p.Error); err != nil {
 			return err
 		}
 	}
@@ -72,8 +73,8 @@ func showStatus(ctx context.Context, s *session, cid string) error {
 }
 
 // byLabel orders peers as people call them.
-func byLabel(info api.GlobalPinInfo) func(a, b string) int {
+func byLabel(info client.PinStatus) func(a, b string) int {
 	return func(a, b string) int {
-		return cmp.Or(cmp.Compare(info.PeerMap[a].PeerName, info.PeerMap[b].PeerName), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(info.Peers[a].Name, info.Peers[b].Name), cmp.Compare(a, b))
 	}
 }

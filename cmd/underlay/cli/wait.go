@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/underlay/underlay/internal/client"
 )
 
 // The pauses between two looks at the status.
@@ -17,12 +17,12 @@ const (
 )
 
 // holders counts the peers that shall hold a pin and those that do. It is over when all do.
-func holders(info api.GlobalPinInfo) (have, want int) {
-	for _, p := range info.PeerMap {
+func holders(info client.PinStatus) (have, want int) {
+	for _, p := range info.Peers {
 		switch p.Status {
-		case api.TrackerStatusPinned:
+		case client.Pinned:
 			have, want = have+1, want+1
-		case api.TrackerStatusRemote, api.TrackerStatusSharded:
+		case client.Remote, client.Sharded:
 		default:
 			want++
 		}
@@ -31,9 +31,9 @@ func holders(info api.GlobalPinInfo) (have, want int) {
 }
 
 // isGone tells whether no peer that answers knows anything of a pin.
-func isGone(info api.GlobalPinInfo) bool {
-	for _, p := range info.PeerMap {
-		if p.Status != api.TrackerStatusUnpinned && p.Status != api.TrackerStatusClusterError {
+func isGone(info client.PinStatus) bool {
+	for _, p := range info.Peers {
+		if p.Status != client.Unpinned && p.Status != client.ClusterError {
 			return false
 		}
 	}
@@ -43,7 +43,7 @@ func isGone(info api.GlobalPinInfo) bool {
 // awaitHolders returns when every peer that shall hold the pins does. The peers try for ever, so a fault on the way is
 // shown but ends nothing.
 func awaitHolders(ctx context.Context, s *session, cids []string) error {
-	return await(ctx, s, "pinning", cids, func(info api.GlobalPinInfo) (have, want int, err error) {
+	return await(ctx, s, "pinning", cids, func(info client.PinStatus) (have, want int, err error) {
 		if isGone(info) {
 			return 0, 0, fmt.Errorf("%s: %w: the pin was removed meanwhile", info.Cid, errNotFound)
 		}
@@ -54,10 +54,10 @@ func awaitHolders(ctx context.Context, s *session, cids []string) error {
 
 // awaitGone returns when no peer holds the pins.
 func awaitGone(ctx context.Context, s *session, cids []string) error {
-	return await(ctx, s, "unpinning", cids, func(info api.GlobalPinInfo) (have, want int, err error) {
-		for _, p := range info.PeerMap {
+	return await(ctx, s, "unpinning", cids, func(info client.PinStatus) (have, want int, err error) {
+		for _, p := range info.Peers {
 			want++
-			if p.Status == api.TrackerStatusUnpinned || p.Status == api.TrackerStatusRemote {
+			if p.Status == client.Unpinned || p.Status == client.Remote {
 				have++
 			}
 		}
@@ -66,22 +66,22 @@ func awaitGone(ctx context.Context, s *session, cids []string) error {
 }
 
 // await looks at the status of pins until measure says that each has all that it wants.
-func await(ctx context.Context, s *session, what string, cids []string, measure func(api.GlobalPinInfo) (have, want int, err error)) error {
+func await(ctx context.Context, s *session, what string, cids []string, measure func(client.PinStatus) (have, want int, err error)) error {
 	slices.Sort(cids)
 	left := slices.Compact(cids)
 	total := uint64(len(left))
-	var last api.GlobalPinInfo // of a pin that is not done
+	var last client.PinStatus // of a pin that is not done
 	for wait := firstPause; ; wait = min(2*wait, mostPause) {
 		var undone []string
 		have, want := 0, 0
-		err := s.api.Statuses(ctx, left, func(info api.GlobalPinInfo) error {
+		err := s.api.Statuses(ctx, left, func(info client.PinStatus) error {
 			h, w, err := measure(info)
 			if err != nil {
 				return err
 			}
 			have, want = have+h, want+w
 			if h < w {
-				undone, last = append(undone, info.Cid.String()), info
+				undone, last = append(undone, info.Cid), info
 			}
 			return s.waited(info, h == w)
 		})
@@ -106,7 +106,7 @@ func await(ctx context.Context, s *session, what string, cids []string, measure 
 }
 
 // waited prints, for machines, how a pin stands at the end.
-func (s *session) waited(info api.GlobalPinInfo, done bool) error {
+func (s *session) waited(info client.PinStatus, done bool) error {
 	if !done || !s.json {
 		return nil
 	}
@@ -114,15 +114,15 @@ func (s *session) waited(info api.GlobalPinInfo, done bool) error {
 }
 
 // notYet says what was missing when the time was over.
-func notYet(ctx context.Context, info api.GlobalPinInfo, pins int) error {
-	if !info.Defined() {
+func notYet(ctx context.Context, info client.PinStatus, pins int) error {
+	if info.Cid == "" {
 		return waitError{"how far the peers are is not known", context.Cause(ctx)}
 	}
 	have, want := holders(info)
 	text := fmt.Sprintf("%s: %d of %d peers hold it", info.Cid, have, want)
 	var missing []string
-	for id, p := range info.PeerMap {
-		if p.Status != api.TrackerStatusPinned && p.Status != api.TrackerStatusRemote {
+	for id, p := range info.Peers {
+		if p.Status != client.Pinned && p.Status != client.Remote {
 			missing = append(missing, peerLabel(id, p)+" "+reason(p))
 		}
 	}
@@ -149,17 +149,17 @@ func (e waitError) Error() string { return e.text }
 func (e waitError) Unwrap() error { return e.why }
 
 // peerLabel is what a person calls a peer.
-func peerLabel(id string, p api.PinInfoShort) string {
-	if p.PeerName != "" {
-		return printable(p.PeerName)
+func peerLabel(id string, p client.PeerStatus) string {
+	if p.Name != "" {
+		return printable(p.Name)
 	}
 	return id
 }
 
 // reason says how a peer stands with a pin.
-func reason(p api.PinInfoShort) string {
+func reason(p client.PeerStatus) string {
 	if p.Error != "" {
-		return p.Status.String() + ": " + printable(p.Error)
+		return string(p.Status) + ": " + printable(p.Error)
 	}
-	return p.Status.String()
+	return string(p.Status)
 }
