@@ -86,14 +86,14 @@ func checkUsage(cmd *cobra.Command) {
 // family makes cmd the parent of others: by itself it shows its help, and what it does not know is a usage error.
 func family(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(commands...)
-	cmd.SuggestionsMinimumDistance = 2
-	cmd.Args = cobra.ArbitraryArgs // or cobra refuses with an error that is none of usage
+	cmd.SuggestionsMinimumDistance = 2 // letters that may be wrong
+	cmd.Args = cobra.ArbitraryArgs     // or cobra refuses with an error that is none of usage
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
 		text := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), args[0])
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 && len(args[0]) > 3 { // or anything is near
 			text += fmt.Sprintf(", but %q", near[0])
 		}
 		return usagef("%s; see %s --help", text, cmd.CommandPath())
