@@ -68,7 +68,7 @@ func newDevPeer(dir string, n, base int) devPeer {
 // newDevLayout checks the options and writes each peer's directory and settings file.
 func newDevLayout(o devOptions, env environment) (devLayout, error) {
 	if o.peers < 1 || o.basePort < 0 || o.basePort+o.peers*portStep > 65535 {
-		return devLayout{}, usageError{Err: errors.New("--peers must be at least 1, and with --base-port all ports must be below 65536")}
+		return devLayout{}, usageError{errors.New("--peers must be at least 1, and with --base-port all ports must be below 65536")}
 	}
 	settings, err := devSettings(o, env)
 	if err != nil {
@@ -104,7 +104,7 @@ func devSettings(o devOptions, env environment) (map[string]any, error) {
 		return settings, nil
 	}
 	if _, err := config.Load(config.LoadOptions{File: o.config, Getenv: env.lookup}); err != nil {
-		return nil, usageError{Err: fmt.Errorf("the configuration is wrong:\n%w", err)}
+		return nil, usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
 	}
 	raw, err := os.ReadFile(o.config)
 	if err != nil {

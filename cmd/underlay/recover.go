@@ -45,20 +45,20 @@ func recoverCommand(env environment) *cobra.Command {
 // refuseCIDs helps those who know the command of this name of IPFS Cluster.
 func refuseCIDs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{Err: fmt.Errorf("this makes a stopped peer the only member of its cluster; to try pins again, use \"underlay pin recover %s\"", args[0])}
+		return usageError{fmt.Errorf("this makes a stopped peer the only member of its cluster; to try pins again, use \"underlay pin recover %s\"", args[0])}
 	}
 	return nil
 }
 
 func recoverPeer(conf config.Config, yes bool, env environment) error {
 	if _, err := os.Stat(filepath.Join(conf.DataDir, "cluster")); err != nil {
-		return usageError{Err: fmt.Errorf("--data-dir: no peer has its data there: %w", err)}
+		return usageError{fmt.Errorf("--data-dir: no peer has its data there: %w", err)}
 	}
 	if !yes {
 		fmt.Fprintf(env.stdout, "The peer in %s becomes the only member of its cluster.\nType %q to go on: ", conf.DataDir, recoverWord)
 		line, _ := bufio.NewReader(env.stdin).ReadString('\n') // no answer is a no
 		if strings.TrimSpace(line) != recoverWord {
-			return usageError{Err: fmt.Errorf("not confirmed; nothing was changed")}
+			return usageError{fmt.Errorf("not confirmed; nothing was changed")}
 		}
 	}
 	id, err := peer.Recover(conf.DataDir, newLogger(config.Log{Level: slog.LevelWarn.String(), Format: "text"}, env.stderr))

@@ -52,12 +52,15 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.SetArgs(args)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{Err: err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		inGroup(cli.GroupRun, daemonCommand(env)), inGroup(cli.GroupRun, devCommand(env)), inGroup(cli.GroupRun, configCommand(env)),
 		inGroup(cli.GroupMend, recoverCommand(env)))
 	cli.Complete(root, cli.Environment{Lookup: env.lookup, Stdin: env.stdin, Stdout: env.stdout, Stderr: env.stderr})
 	err := root.ExecuteContext(ctx)
+	if errors.As(err, new(usageError)) {
+		err = cli.UsageError{Err: err}
+	}
 	if err != nil {
 		fmt.Fprintln(env.stderr, "underlay:", err)
 	}
@@ -70,7 +73,9 @@ func inGroup(id string, cmd *cobra.Command) *cobra.Command {
 }
 
 // usageError marks faults that the user mends by calling the program differently.
-type usageError = cli.UsageError
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 func daemonCommand(env environment) *cobra.Command {
 	var load func() (config.Config, error)
@@ -118,7 +123,7 @@ func withConfig(cmd *cobra.Command, env environment) func() (config.Config, erro
 	return func() (config.Config, error) {
 		conf, err := config.Load(config.LoadOptions{File: *file, Getenv: env.lookup, Flags: cmd.Flags()})
 		if err != nil {
-			return conf, usageError{Err: fmt.Errorf("the configuration is wrong:\n%w", err)}
+			return conf, usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
 		}
 		return conf, nil
 	}
