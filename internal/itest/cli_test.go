@@ -216,7 +216,7 @@ func TestCommandLineCluster(t *testing.T) {
 	for _, args := range [][]string{
 		{"status"}, {"status", "--json"}, {"status", "-q"}, {"peers", "ls"}, {"peers", "ls", "-q"}, {"id"}, {"id", "-q"}, {"id", "--json"},
 		{"health"}, {"health", "--json"}, {"gc"}, {"gc", "--json", "--local"}, {"backup", "pins"}, {"restore", "pins"},
-		{"restore", "--force", "--json", "pins"}, {"import", "pins"}, {"peers", "rm", "nobody"}, {"token", "ls"},
+		{"restore", "--force", "--json", "pins"}, {"import", "pins"}, {"peers", "rm", "nobody"},
 	} {
 		u.say(args...)
 	}
