@@ -38,6 +38,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // the settings file, with line numbers for faults
 	golang.org/x/sync v0.22.0 // errgroup
 	golang.org/x/sys v0.47.0 // free space of a file system; a listener that ends
+	golang.org/x/term v0.45.0 // whether a person watches the command line, and how wide the terminal is
 )
 
 require (
@@ -295,7 +296,6 @@ require (
 	golang.org/x/net v0.58.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect
 	golang.org/x/telemetry v0.0.0-20260708182218-49f421fb7959 // indirect
-	golang.org/x/term v0.45.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	golang.org/x/tools v0.48.0 // indirect

@@ -34,6 +34,8 @@ type RESTOptions struct {
 	Ready func() error
 	// Consensus describes this peer's part in the consensus, for /health/consensus. Nil: that answers 404.
 	Consensus func() consensus.Status
+	// Peers are asked what they know of the consensus when a request names one. Nil: this peer answers all requests.
+	Peers Peers
 	// UploadStall is how long an upload may stand still. 0: as long as one of the RPC API.
 	UploadStall time.Duration
 	Logger      *slog.Logger // nil discards
@@ -114,7 +116,7 @@ func (a *rest) routes() []restRoute {
 		routes = append(routes, restRoute{"GET", "/events", a.events})
 	}
 	if a.Consensus != nil {
-		routes = append(routes, restRoute{"GET", "/health/consensus", a.consensus})
+		routes = append(routes, restRoute{"GET", consensusPath, a.consensusHandler()})
 	}
 	return routes
 }

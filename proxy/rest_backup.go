@@ -107,7 +107,7 @@ func (a *rest) restore(w http.ResponseWriter, r *http.Request) {
 	defer file.Close()
 	job := restoreJob{pinset: a.Pinset, cluster: a.Cluster, pinsOnly: pinsOnly || summary.Values == 0}
 	err = job.run(r.Context(), file, summary, force)
-	if err != nil {
+	if err != nil && job.done != (restored{}) {
 		err = fmt.Errorf("restored %d of %d pins; repeating is safe: %w", job.done.Pins, summary.Pins, err)
 	}
 	a.reply(w, r, job.done, err)

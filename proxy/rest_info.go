@@ -44,6 +44,18 @@ type consensusStatus struct {
 	LastContactMs int64  `json:"last_contact_ms"` // since the leader was heard from
 }
 
+// consensusPath is where members ask each other, too.
+const consensusPath = "/health/consensus"
+
+// consensusHandler answers for this peer, or has the one answer that the request names.
+func (a *rest) consensusHandler() http.HandlerFunc {
+	if a.Peers == nil {
+		return a.consensus
+	}
+	here := http.HandlerFunc(a.consensus)
+	return newAddressed(a.Peers, here, here, a.Logger).ServeHTTP
+}
+
 func (a *rest) consensus(w http.ResponseWriter, _ *http.Request) {
 	s := a.Consensus()
 	answer := consensusStatus{

@@ -193,7 +193,8 @@ Try next:
   add a picture through %[1]s:   curl -F file=@picture.jpg '%[2]s/api/v0/add?cid-version=1'
   open it through %[3]s:         %[4]s/ipfs/CID
   with the ipfs command line:   ipfs --api /ip4/127.0.0.1/tcp/%[5]d add -r DIRECTORY
-  who holds what:               ipfs-cluster-ctl --host /ip4/127.0.0.1/tcp/%[6]d status
+  look at the cluster:          underlay status
+  the same with stock tools:    ipfs-cluster-ctl --host /ip4/127.0.0.1/tcp/%[6]d status
   stop one and look again:      kill %[7]d
 
 Data, settings and logs are in %[8]s. Ctrl-C stops all peers.

@@ -81,6 +81,7 @@ func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) proxy.R
 		Events:    p,
 		Ending:    ctx,
 		Consensus: p.Consensus,
+		Peers:     p,
 		Logger:    logger,
 	}
 }

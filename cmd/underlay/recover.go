@@ -21,13 +21,14 @@ func recoverCommand(env environment) *cobra.Command {
 	var load func() (config.Config, error)
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "recover",
-		Short: "Make this stopped peer the only member of a cluster that has lost its majority for good",
+		Use:     "recover-majority",
+		Aliases: []string{"recover"},
+		Short:   "Make this stopped peer the only member of a cluster that has lost its majority for good",
 		Long: "Make this stopped peer the only member of its cluster, with the pinset that it holds. Use it only when a majority of the\n" +
 			"members is lost for good, on the survivor that was up to date last. Start the survivor afterwards, then further peers\n" +
 			"with empty data directories: they join by themselves. A lost member that turns up again must not be started with its\n" +
-			"old data.",
-		Args: cobra.NoArgs,
+			"old data. To have failed pins tried again, see \"underlay pin recover\".",
+		Args: refuseCIDs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			conf, err := load()
 			if err != nil {
@@ -39,6 +40,14 @@ func recoverCommand(env environment) *cobra.Command {
 	load = withConfig(cmd, env)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
+}
+
+// refuseCIDs helps those who know the command of this name of IPFS Cluster.
+func refuseCIDs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("this makes a stopped peer the only member of its cluster; to try pins again, use \"underlay pin recover %s\"", args[0])}
+	}
+	return nil
 }
 
 func recoverPeer(conf config.Config, yes bool, env environment) error {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/underlay/underlay/cmd/underlay/cli"
 	"github.com/underlay/underlay/config"
 )
 
@@ -28,12 +29,22 @@ type environment struct {
 	fatal  func(error) // ends the process, or the test
 }
 
-// run executes the command line and returns the exit code: 0 done, 1 failed, 2 wrong usage or configuration. A peer that
-// ends at once has 3.
+// rootHelp is what "underlay help" begins with.
+const rootHelp = `One binary that is a whole IPFS cluster peer, and the command line of a cluster.
+
+"underlay dev" runs a cluster of three peers on this machine; "underlay daemon" runs one peer. The other commands ask a
+peer: the one that --api names, else UNDERLAY_API, else the file ~/.config/underlay/client.yaml, else a peer of yours that
+runs on this machine, else 127.0.0.1:9095. They print text for people, or with --json one object a line for programs.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 not found, 4 the peer cannot be reached or takes no part in a
+quorum, 5 not authorized.`
+
+// run executes the command line and returns the exit code. A daemon that ends at once has 3.
 func run(ctx context.Context, args []string, env environment) int {
 	root := &cobra.Command{
 		Use:           "underlay",
 		Short:         "One binary that is a whole IPFS cluster peer",
+		Long:          rootHelp,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -42,17 +53,23 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(daemonCommand(env), devCommand(env), configCommand(env),
-		backupCommand(env), restoreCommand(env), importCommand(env), recoverCommand(env))
+	root.AddCommand(
+		inGroup(cli.GroupRun, daemonCommand(env)), inGroup(cli.GroupRun, devCommand(env)), inGroup(cli.GroupRun, configCommand(env)),
+		inGroup(cli.GroupMend, recoverCommand(env)))
+	cli.Complete(root, cli.Environment{Lookup: env.lookup, Stdin: env.stdin, Stdout: env.stdout, Stderr: env.stderr})
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	fmt.Fprintln(env.stderr, "underlay:", err)
 	if errors.As(err, new(usageError)) {
-		return 2
+		err = cli.UsageError{Err: err}
 	}
-	return 1
+	if err != nil {
+		fmt.Fprintln(env.stderr, "underlay:", err)
+	}
+	return cli.ExitCode(err)
+}
+
+func inGroup(id string, cmd *cobra.Command) *cobra.Command {
+	cmd.GroupID = id
+	return cmd
 }
 
 // usageError marks faults that the user mends by calling the program differently.
@@ -131,7 +148,7 @@ var errStuck = errors.New("the peer did not stop in time; its goroutines are lis
 // error instead of a process that hangs.
 func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) error {
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, conf, logger, env.fatal) }()
+	go func() { done <- serve(ctx, conf, logger, env) }()
 	select {
 	case err := <-done:
 		return err

@@ -20,15 +20,15 @@ import (
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
 // taken port changes nothing on disk. On the way out the servers drain while the peer still works; then the peer hands
-// over leadership and closes. fatal must end the process.
-func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal func(error)) (err error) {
+// over leadership and closes. env.fatal must end the process.
+func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) (err error) {
 	listeners, err := listen(conf)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, "listeners", listeners)
 
-	p, err := peer.Open(ctx, peerOptions(conf, logger, fatal))
+	p, err := peer.Open(ctx, peerOptions(conf, logger, env.fatal))
 	if err != nil {
 		return fmt.Errorf("open peer: %w", err)
 	}
@@ -46,13 +46,16 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 		return err
 	}
 
+	withdraw := announce(conf, listeners.api.Addr(), env, logger)
+	defer func() { err = errors.Join(err, withdraw()) }()
+
 	// The last client's request needs the peer at work, and what it does for the other members, until it is answered.
 	inside, stopInside := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopInside()
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return p.Serve(inside) })
 	all.Go(func() error {
-		return proxy.NewServer(p.Calls(), rpc.Members, conf.ShutdownTimeout/4, logger).Serve(inside)
+		return proxy.NewServer(p.Calls(), proxy.Members(rpc.Members, rest), conf.ShutdownTimeout/4, logger).Serve(inside)
 	})
 
 	clients, ctx := errgroup.WithContext(ctx)

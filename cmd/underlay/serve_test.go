@@ -42,7 +42,7 @@ func TestThreePeersInOneProcess(t *testing.T) {
 	ended := make(chan error, len(confs))
 	for _, conf := range confs {
 		logger := slog.New(slog.NewTextHandler(testWriter{t, conf.Name}, nil))
-		go func() { ended <- serve(ctx, conf, logger, failAt(t)) }()
+		go func() { ended <- serve(ctx, conf, logger, environment{fatal: failAt(t)}) }()
 	}
 	for _, conf := range confs {
 		eventually(t, time.Minute, func() error { return checkHealth(ctx, "http://"+conf.API.RESTListen) })
@@ -78,7 +78,7 @@ func TestServeFailsCleanly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	err = serve(context.Background(), conf, slog.New(slog.DiscardHandler), failAt(t))
+	err = serve(context.Background(), conf, slog.New(slog.DiscardHandler), environment{fatal: failAt(t)})
 	if err == nil || !strings.Contains(err.Error(), "api.rest_listen") {
 		t.Errorf("error %v does not name the setting", err)
 	}
@@ -97,14 +97,14 @@ func TestServeFailsCleanlyAfterTheNodeHasStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	err = serve(context.Background(), conf, slog.New(slog.DiscardHandler), failAt(t))
+	err = serve(context.Background(), conf, slog.New(slog.DiscardHandler), environment{fatal: failAt(t)})
 	if err == nil || !strings.Contains(err.Error(), conf.Cluster.Listen) {
 		t.Errorf("error %v does not name the address", err)
 	}
 	taken.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- serve(ctx, conf, slog.New(slog.DiscardHandler), failAt(t)) }()
+	go func() { ended <- serve(ctx, conf, slog.New(slog.DiscardHandler), environment{fatal: failAt(t)}) }()
 	_, port, _ := net.SplitHostPort(conf.Cluster.Listen)
 	eventually(t, 20*time.Second, func() error { // it listens: so directory, repository and ports were given back
 		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))

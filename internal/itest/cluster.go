@@ -62,6 +62,7 @@ func Start(t testing.TB, args ...string) *Cluster {
 	}
 	defer log.Close()
 	c.dev.Stdout, c.dev.Stderr = log, log
+	c.dev.Env = append(os.Environ(), c.runtimeDir())
 	began := time.Now()
 	if err := c.dev.Start(); err != nil {
 		t.Fatal(err)
@@ -75,6 +76,9 @@ func Start(t testing.TB, args ...string) *Cluster {
 	c.Startup = time.Since(began)
 	return c
 }
+
+// runtimeDir is a variable of the environment: where the peers tell the command line of their user where they are.
+func (c *Cluster) runtimeDir() string { return "XDG_RUNTIME_DIR=" + filepath.Join(c.Dir, "run") }
 
 // readClusterFile waits for cluster.json, which appears when all peers are ready.
 func (c *Cluster) readClusterFile() {
@@ -181,6 +185,7 @@ func (c *Cluster) Restart(p *Peer) {
 	defer log.Close()
 	p.again = exec.Command(Underlay(c.t), "daemon", "--config", filepath.Join(p.dir, "underlay.yaml"))
 	p.again.Stdout, p.again.Stderr = log, log
+	p.again.Env = append(os.Environ(), c.runtimeDir())
 	if err := p.again.Start(); err != nil {
 		c.t.Fatal(err)
 	}

@@ -32,16 +32,16 @@ func TestRecoverFromLostMajority(t *testing.T) {
 	}
 
 	data := filepath.Join(survivor.dir, "data")
-	if out, err := underlay(t, "recover", "--data-dir", data, "--yes"); err == nil || !strings.Contains(out, "in use by another process") {
+	if out, err := underlay(t, "recover-majority", "--data-dir", data, "--yes"); err == nil || !strings.Contains(out, "in use by another process") {
 		t.Errorf("recovered a running peer: %v: %s", err, out)
 	}
 	c.Stop(survivor)
-	cmd := exec.Command(Underlay(t), "recover", "--data-dir", data)
+	cmd := exec.Command(Underlay(t), "recover-majority", "--data-dir", data)
 	cmd.Stdin = strings.NewReader("no\n")
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "nothing was changed") {
 		t.Errorf("recovered without being told to: %v: %s", err, out)
 	}
-	if out, err := underlay(t, "recover", "--data-dir", data, "--yes"); err != nil || !strings.Contains(out, "only member") {
+	if out, err := underlay(t, "recover-majority", "--data-dir", data, "--yes"); err != nil || !strings.Contains(out, "only member") {
 		t.Fatalf("%v: %s", err, out)
 	}
 	c.Restart(survivor)
