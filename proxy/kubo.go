@@ -12,26 +12,21 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 )
 
-// kubo serves kubo's own command tree, on whatever node it is given.
+// kubo serves kubo's own command tree, on whatever node it is given. Who may call what is checked before: see RPC.
 type kubo struct {
-	settings *core.IpfsNode // whose repository says who may do what through the API
+	settings *core.IpfsNode // whose repository says how the API answers
 	repo     string         // directory of that repository
 	listener net.Listener
 	log      *commands.ReqLog // of all commands, for diag/cmds
 }
 
 func newKubo(o RPCOptions) kubo {
-	return kubo{settings: o.Node, repo: o.Repo, listener: o.Listener, log: &commands.ReqLog{}}
+	settings := *o.Node
+	settings.Repo = trustingRepo{o.Node.Repo}
+	return kubo{settings: &settings, repo: o.Repo, listener: o.Listener, log: &commands.ReqLog{}}
 }
 
-// trusting is the same for those who need no authorization.
-func (k kubo) trusting() kubo {
-	settings := *k.settings
-	settings.Repo = trustingRepo{k.settings.Repo}
-	k.settings = &settings
-	return k
-}
-
+// trustingRepo hides kubo's authorizations, so that kubo does not ask for them again.
 type trustingRepo struct{ repo.Repo }
 
 // Config implements repo.Repo.

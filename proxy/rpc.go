@@ -24,9 +24,10 @@ type RPCOptions struct {
 }
 
 // RPC is kubo's RPC API under /api/v0/. Commands that pin, and those for which the peers' blocks are local ones, act on the
-// whole cluster; a request that names a peer is answered by that one, for its own node.
+// whole cluster; a request that names a peer is answered by that one, for its own node. It asks for no authorization, not
+// even for kubo's own (API.Authorizations): a guard before it does, on the peer that a client came to.
 type RPC struct {
-	Clients http.Handler // for everybody
+	Clients http.Handler // for those who are let in
 	Members http.Handler // for the members of the cluster only, who speak for their clients or for themselves
 }
 
@@ -49,7 +50,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	}
 	memberNode := apiNode
 	memberNode.Pinning = reading
-	trusted, err := kubo.trusting().commands(&memberNode)
+	trusted, err := kubo.commands(&memberNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
 	}
