@@ -21,6 +21,10 @@ import (
 // taken port changes nothing on disk. On the way out the servers drain while the peer still works; then the peer hands
 // over leadership and closes. fatal must end the process.
 func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal func(error)) (err error) {
+	files, err := readAccessFiles(conf.API, logger)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(conf)
 	if err != nil {
 		return err
@@ -39,6 +43,10 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 	}
 	defer joinClose(&err, "gateway", gw)
 
+	door, err := openEntrance(conf.API, files, p, logger)
+	if err != nil {
+		return err
+	}
 	rest := proxy.NewREST(restOptions(p, logger))
 	rpc, err := proxy.NewRPC(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
@@ -48,10 +56,13 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.Serve(ctx) })
 	g.Go(func() error { return gw.Serve(ctx) })
-	g.Go(func() error { return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc.Clients, rest), logger) })
-	g.Go(func() error { return serveAPI(ctx, conf, p.Calls(), rpc.Members, logger) })
+	g.Go(func() error { return door.registry.Serve(ctx) })
+	g.Go(func() error {
+		return serveAPI(ctx, conf, files.listener(listeners.api), door.clients(proxy.Handler(rpc.Clients, rest)), logger)
+	})
+	g.Go(func() error { return serveAPI(ctx, conf, p.Calls(), door.members(rpc), logger) })
 	if listeners.rest != nil {
-		g.Go(func() error { return serveAPI(ctx, conf, listeners.rest, rest, logger) })
+		g.Go(func() error { return serveAPI(ctx, conf, files.listener(listeners.rest), door.clients(rest), logger) })
 	}
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
 		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen)

@@ -37,26 +37,25 @@ type Guard struct {
 }
 
 // New makes a guard.
-func New(o Options) (*Guard, error) {
+func New(o Options) *Guard {
 	g := &Guard{
 		registry: o.Registry, kubo: newKuboUsers(o.Kubo), open: o.Open, logger: o.Logger, now: time.Now,
-		needs: newNeeds(), attempts: newAttempts(time.Now),
+		needs: newNeeds(), passwords: newPasswords(), attempts: newAttempts(time.Now),
 	}
 	if o.AdminToken != "" {
 		g.admin = hashSecret(o.AdminToken)
 	}
-	var err error
-	if g.passwords, err = newPasswords(); err != nil {
-		return nil, err
-	}
 	g.api = newAPI(g)
-	return g, nil
+	return g
 }
 
 // Configured tells whether there is any credential, as far as this peer knows.
 func (g *Guard) Configured() bool {
 	return g.admin != nil || len(g.kubo) > 0 || g.registry.here().exists
 }
+
+// Closed tells that nobody can get in, as far as this peer knows: there is no credential, and one is needed.
+func (g *Guard) Closed() bool { return !g.open && !g.Configured() }
 
 // Wrap lets what may pass go on to next, without its credential, and answers the rest as dialect says. It also serves the
 // API by which credentials are managed.

@@ -15,6 +15,8 @@ import (
 const (
 	// rememberFor is how long a password that was right is not checked again.
 	rememberFor = 5 * time.Minute
+	// unknownHash is compared with when there is no such user, so that it takes as long. Nobody knows its password.
+	unknownHash = "$2a$11$HdvXNe7stP/F3.iVYG3wCOg7nmQ5FrwAWs6CQ6k/DuVIhWkfkAZAi"
 	// rememberMost bounds how many are remembered.
 	rememberMost = 1024
 )
@@ -22,21 +24,18 @@ const (
 // passwords checks passwords, which is meant to be slow, and remembers those that were right, which makes it fast. What it
 // remembers tells nothing about them without a key that no other process has.
 type passwords struct {
-	key     []byte
-	unknown []byte // hash to compare with when there is no such user, so that it takes as long
-	checks  singleflight.Group
-	slots   chan struct{} // bounds the CPUs that are busy with it
+	key    []byte
+	checks singleflight.Group
+	slots  chan struct{} // bounds the CPUs that are busy with it
 
 	mu   sync.Mutex
 	good map[string]time.Time
 }
 
-func newPasswords() (*passwords, error) {
+func newPasswords() *passwords {
 	p := &passwords{key: make([]byte, 32), slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), good: make(map[string]time.Time)}
 	_, _ = rand.Read(p.key) // never fails: it ends the process instead
-	var err error
-	p.unknown, err = hashPassword(rand.Text())
-	return p, err
+	return p
 }
 
 // mark is what is remembered of a password and the hash that it belongs to: with another hash it is not right any more.
@@ -77,7 +76,7 @@ func (p *passwords) verify(mark string, hash []byte, password string, may func()
 		defer func() { <-p.slots }()
 		known := hash != nil && len(password) <= maxPassword // of a longer one bcrypt sees only the beginning
 		if !known {
-			hash = p.unknown
+			hash = []byte(unknownHash)
 		}
 		if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil || !known {
 			return wrong, nil
