@@ -61,7 +61,7 @@ func (g *Guard) Closed() bool { return !g.open && !g.Configured() }
 // API by which credentials are managed.
 func (g *Guard) Wrap(next http.Handler, dialect Dialect) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		need := g.needs.of(r)
+		need, _ := g.needs.of(r)
 		if need == open || g.preflight(r) {
 			next.ServeHTTP(w, r)
 			return
@@ -83,6 +83,9 @@ func (g *Guard) Wrap(next http.Handler, dialect Dialect) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// Needs tells what a request needs, and whether that stands in a table; what does not needs Admin.
+func (g *Guard) Needs(r *http.Request) (need Scopes, known bool) { return g.needs.of(r) }
 
 // preflight tells whether a request only asks for a browser, which sends no credentials with it, whether it may ask. Kubo
 // refuses even that once it has authorizations.

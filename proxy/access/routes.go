@@ -108,12 +108,12 @@ func newNeeds() *needs {
 	return n
 }
 
-// of returns what a request needs. Handlers redirect from paths that are not in their shortest form, and here they are
-// unknown: nobody may find a name for a route by which it needs less.
-func (n *needs) of(r *http.Request) Scopes {
+// of returns what a request needs, and whether that stands in a table. Handlers redirect from paths that are not in their
+// shortest form, and here they are unknown: nobody may find a name for a route by which it needs less.
+func (n *needs) of(r *http.Request) (need Scopes, known bool) {
 	p := r.URL.Path
 	if clean := path.Clean(p); clean != p && clean+"/" != p {
-		return Admin
+		return Admin, false
 	}
 	if command, ok := strings.CutPrefix(p, apiPath); ok {
 		return n.ofCommand(command)
@@ -123,22 +123,22 @@ func (n *needs) of(r *http.Request) Scopes {
 	}
 	_, pattern := n.known.Handler(&http.Request{Method: r.Method, URL: &url.URL{Path: p}}) // as it is decoded: so the router reads it
 	if need, ok := n.routes[pattern]; ok {
-		return need
+		return need, true
 	}
-	return Admin
+	return Admin, false
 }
 
 // ofCommand finds a command as kubo does: what follows its name is an argument. A name that others continue is looked up
 // only when none of those is meant, so refs/local is not taken for the command refs on a path called local.
-func (n *needs) ofCommand(p string) Scopes {
+func (n *needs) ofCommand(p string) (need Scopes, known bool) {
 	p = strings.TrimSuffix(p, "/")
 	for {
 		if need, ok := n.commands[p]; ok {
-			return need
+			return need, true
 		}
 		cut := strings.LastIndexByte(p, '/')
 		if cut < 0 {
-			return Admin
+			return Admin, false
 		}
 		p = p[:cut]
 	}
