@@ -17,13 +17,20 @@ const (
 	attemptClients = 4096
 )
 
-// attempts counts the wrong credentials of clients, by their addresses.
+// attempts counts the wrong credentials of clients.
 type attempts struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	clients map[netip.Addr]*bucket
+	clients map[client]*bucket
 	others  bucket
+}
+
+// client is whom attempts are counted for: an address, and what it sends. A program that goes on with a token that was
+// revoked does not keep people from the same address from their passwords.
+type client struct {
+	addr netip.Addr
+	kind string
 }
 
 // bucket is full when empty of failures: each fills it a little, and time drains it.
@@ -33,15 +40,15 @@ type bucket struct {
 }
 
 func newAttempts(now func() time.Time) *attempts {
-	return &attempts{now: now, clients: make(map[netip.Addr]*bucket)}
+	return &attempts{now: now, clients: make(map[client]*bucket)}
 }
 
 // take counts an attempt before its outcome is known, unless the client has used up its own: then wait is how long until
 // the next. begins tells that it is the first of a burst.
-func (a *attempts) take(client netip.Addr) (wait time.Duration, begins bool) {
+func (a *attempts) take(c client) (wait time.Duration, begins bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	b := a.bucket(client)
+	b := a.bucket(c)
 	if b.failures+1 > attemptBurst {
 		return time.Duration((b.failures + 1 - attemptBurst) * float64(attemptPause)), false
 	}
@@ -50,17 +57,17 @@ func (a *attempts) take(client netip.Addr) (wait time.Duration, begins bool) {
 }
 
 // giveBack takes an attempt back: it was none, the credential was good.
-func (a *attempts) giveBack(client netip.Addr) {
+func (a *attempts) giveBack(c client) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	b := a.bucket(client)
+	b := a.bucket(c)
 	b.failures = max(0, b.failures-1)
 }
 
 // bucket returns the client's, drained by the time that has passed.
-func (a *attempts) bucket(client netip.Addr) *bucket {
+func (a *attempts) bucket(c client) *bucket {
 	now := a.now()
-	b := a.clients[client]
+	b := a.clients[c]
 	if b == nil && len(a.clients) >= attemptClients {
 		for other, b := range a.clients {
 			if b.drain(now); b.failures == 0 {
@@ -73,7 +80,7 @@ func (a *attempts) bucket(client netip.Addr) *bucket {
 		b = &a.others
 	case b == nil:
 		b = &bucket{at: now}
-		a.clients[client] = b
+		a.clients[c] = b
 	}
 	b.drain(now)
 	return b
@@ -84,8 +91,8 @@ func (b *bucket) drain(now time.Time) {
 	b.at = now
 }
 
-// clientOf is the address that a request comes from; of IPv6 the network, of which one client may have all addresses.
-func clientOf(r *http.Request) netip.Addr {
+// addressOf is where a request comes from; of IPv6 the network, of which one client may have all addresses.
+func addressOf(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}

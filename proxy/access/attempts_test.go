@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestClientOf(t *testing.T) {
+func TestAddressOf(t *testing.T) {
 	for remote, want := range map[string]string{
 		"192.0.2.1:5":              "192.0.2.1",
 		"[::ffff:192.0.2.1]:5":     "192.0.2.1",
@@ -17,7 +17,7 @@ func TestClientOf(t *testing.T) {
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = remote
-		if got := clientOf(r).String(); got != want {
+		if got := addressOf(r).String(); got != want {
 			t.Errorf("%s: %s, want %s", remote, got, want)
 		}
 	}
@@ -27,24 +27,24 @@ func TestClientOf(t *testing.T) {
 func TestAttemptsComeBack(t *testing.T) {
 	now := time.Now()
 	a := newAttempts(func() time.Time { return now })
-	client := netip.MustParseAddr("192.0.2.1")
+	here := client{netip.MustParseAddr("192.0.2.1"), "token"}
 	for n := range attemptBurst {
-		if wait, begins := a.take(client); wait != 0 || begins != (n == 0) {
+		if wait, begins := a.take(here); wait != 0 || begins != (n == 0) {
 			t.Fatalf("attempt %d: wait %s, begins %t", n, wait, begins)
 		}
 	}
-	if wait, _ := a.take(client); wait != attemptPause {
+	if wait, _ := a.take(here); wait != attemptPause {
 		t.Errorf("wait %s, want %s", wait, attemptPause)
 	}
 	now = now.Add(attemptPause)
-	if wait, begins := a.take(client); wait != 0 || begins {
+	if wait, begins := a.take(here); wait != 0 || begins {
 		t.Errorf("after a pause: wait %s, begins %t", wait, begins)
 	}
-	if wait, _ := a.take(client); wait == 0 {
+	if wait, _ := a.take(here); wait == 0 {
 		t.Error("a pause gives more than one attempt back")
 	}
 	now = now.Add(attemptBurst * attemptPause)
-	if wait, begins := a.take(client); wait != 0 || !begins {
+	if wait, begins := a.take(here); wait != 0 || !begins {
 		t.Errorf("after a long pause: wait %s, begins %t", wait, begins)
 	}
 }
@@ -53,7 +53,9 @@ func TestAttemptsComeBack(t *testing.T) {
 func TestAttemptsAreBounded(t *testing.T) {
 	now := time.Now()
 	a := newAttempts(func() time.Time { return now })
-	addr := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}) }
+	addr := func(n int) client {
+		return client{addr: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})}
+	}
 	const clients = attemptClients + 3*attemptBurst
 	refused := 0
 	for n := range clients {

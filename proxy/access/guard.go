@@ -154,7 +154,7 @@ func (g *Guard) token(r *http.Request, secret string) (Identity, *refusal) {
 	hash := hashSecret(secret)
 	c := b.at(tokenPlace + idOf(hash))
 	if c == nil || subtle.ConstantTimeCompare(c.Hash, hash) != 1 {
-		return Identity{}, g.failed(r, "token")
+		return Identity{}, g.failed(r)
 	}
 	return g.valid(c)
 }
@@ -174,21 +174,21 @@ func (g *Guard) user(r *http.Request, name, password string) (Identity, *refusal
 	if c != nil && g.passwords.remembered(mark, g.now()) {
 		return g.valid(c)
 	}
-	client := clientOf(r)
+	sender := client{addressOf(r), "password"}
 	var wait time.Duration
 	var begins bool
 	found := g.passwords.verify(mark, hash, password, func() bool {
-		wait, begins = g.attempts.take(client)
+		wait, begins = g.attempts.take(sender)
 		return wait == 0
 	})
 	switch found {
 	case unchecked:
 		return Identity{}, tooMany(max(wait, attemptPause))
 	case wrong:
-		g.note(r, begins, "password")
+		g.note(r, begins, sender)
 		return Identity{}, refuse(http.StatusUnauthorized, "the user or the password is wrong")
 	}
-	g.attempts.giveBack(client)
+	g.attempts.giveBack(sender)
 	return g.valid(c)
 }
 
@@ -200,20 +200,21 @@ func (g *Guard) valid(c *credential) (Identity, *refusal) {
 	return identityOf(c), nil
 }
 
-// failed counts a wrong secret.
-func (g *Guard) failed(r *http.Request, kind string) *refusal {
-	wait, begins := g.attempts.take(clientOf(r))
+// failed counts a wrong token.
+func (g *Guard) failed(r *http.Request) *refusal {
+	sender := client{addressOf(r), "token"}
+	wait, begins := g.attempts.take(sender)
 	if wait > 0 {
 		return tooMany(wait)
 	}
-	g.note(r, begins, kind)
-	return refuse(http.StatusUnauthorized, "the %s is unknown or was revoked", kind)
+	g.note(r, begins, sender)
+	return refuse(http.StatusUnauthorized, "the token is unknown or was revoked")
 }
 
 // note logs the first wrong credential of a burst.
-func (g *Guard) note(r *http.Request, begins bool, kind string) {
+func (g *Guard) note(r *http.Request, begins bool, sender client) {
 	if begins {
 		g.logger.Warn("a wrong credential was refused; further ones are not logged until the client pauses",
-			"client", clientOf(r), "kind", kind, "method", r.Method, "path", r.URL.Path)
+			"client", sender.addr, "kind", sender.kind, "method", r.Method, "path", r.URL.Path)
 	}
 }

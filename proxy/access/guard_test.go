@@ -156,6 +156,8 @@ func TestKuboAuthorizations(t *testing.T) {
 // password would have to be looked at first. Each burst is logged once.
 func TestAttemptsAreLimited(t *testing.T) {
 	r := newRigs(t, 1, withAdmin)[0]
+	now := time.Now() // stands still
+	r.guard.attempts.now = func() time.Time { return now }
 	_, token := r.token(adminToken, `"read"`)
 	for _, name := range []string{"alice", "bob"} {
 		r.want(http.StatusCreated, "POST", "/access/users", adminToken, `{"name": "`+name+`", "password": "correct horse", "scopes": ["read"]}`)
@@ -170,6 +172,9 @@ func TestAttemptsAreLimited(t *testing.T) {
 	}
 	r.want(passed, "GET", "/id", token, "")
 	r.want(passed, "GET", "/id", "alice:correct horse", "") // it was right a moment ago
+	for range attemptBurst {
+		r.want(http.StatusUnauthorized, "GET", "/id", "mallory:guess", "") // tokens and passwords are counted apart
+	}
 	r.want(http.StatusTooManyRequests, "GET", "/id", "bob:correct horse", "")
 	r.want(http.StatusUnauthorized, "GET", "/id", "", "") // that is no attempt
 	other := httptest.NewRequest("GET", "/id", nil)
@@ -179,10 +184,10 @@ func TestAttemptsAreLimited(t *testing.T) {
 	if r.handler.ServeHTTP(got, other); got.Code != passed {
 		t.Errorf("from another address: %d %s", got.Code, got.Body)
 	}
-	if lines := strings.Count(r.log.String(), "wrong credential"); lines != 1 {
-		t.Errorf("the burst is logged %d times: %s", lines, r.log)
+	if lines := strings.Count(r.log.String(), "wrong credential"); lines != 2 {
+		t.Errorf("the two bursts are logged %d times: %s", lines, r.log)
 	}
-	r.guard.attempts.now = func() time.Time { return time.Now().Add(attemptBurst * attemptPause) }
+	now = now.Add(attemptBurst * attemptPause)
 	r.want(passed, "GET", "/id", "bob:correct horse", "")
 }
 
