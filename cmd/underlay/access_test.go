@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/underlay/underlay/config"
+)
+
+const testAdminToken = "0123456789abcdef0123456789abcdef"
+
+// serveOne runs one peer until the test ends.
+func serveOne(t *testing.T, edit func(*config.Config)) config.Config {
+	t.Helper()
+	conf := threeConfigs(t)[0]
+	conf.Cluster.Peers = nil
+	edit(&conf)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- serve(ctx, conf, slog.New(slog.NewTextHandler(testWriter{t, conf.Name}, nil)), failAt(t))
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return conf
+}
+
+// certificate writes a certificate for 127.0.0.1 and its key to files, and returns a client that trusts it.
+func certificate(t *testing.T) (cert, key string, client *http.Client) {
+	t.Helper()
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	pair := server.TLS.Certificates[0]
+	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for name, block := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: der},
+	} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client = server.Client()
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	return cert, key, client
+}
+
+// With a certificate both private listeners speak HTTPS and HTTP/2, and nothing in the clear; the gateway stays as it is.
+func TestPrivateListenersWithTLS(t *testing.T) {
+	var client *http.Client
+	conf := serveOne(t, func(c *config.Config) {
+		c.API.TLSCert, c.API.TLSKey, client = certificate(t)
+		c.API.AdminToken = testAdminToken
+	})
+	eventually(t, time.Minute, func() error { return checkHealth(t.Context(), client, "https://"+conf.API.RESTListen) })
+	for _, addr := range []string{conf.API.Listen, conf.API.RESTListen} {
+		req, err := http.NewRequest(http.MethodGet, "https://"+addr+"/id", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("anybody", testAdminToken)
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
+			t.Errorf("%s: %s, %s", addr, resp.Status, resp.Proto)
+		}
+		clear, err := http.Get("http://" + addr + "/health")
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear.Body.Close()
+		if clear.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s in the clear: %s", addr, clear.Status)
+		}
+	}
+	gateway, err := http.Get("http://" + conf.Gateway.Listen + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway.Body.Close()
+	if gateway.StatusCode != http.StatusOK {
+		t.Errorf("gateway: %s", gateway.Status)
+	}
+	client.CloseIdleConnections()
+}
+
+// A peer that others can reach starts with an admin token, with a credential that the cluster knows from before, or when
+// its network is trusted; otherwise it does not.
+func TestExposedListeners(t *testing.T) {
+	dir := t.TempDir()
+	exposed := func(c *config.Config) {
+		c.DataDir = dir
+		c.API.RESTListen = strings.Replace(c.API.RESTListen, "127.0.0.1", "0.0.0.0", 1)
+	}
+	run := func(edit func(*config.Config), token string, want int) {
+		t.Helper()
+		t.Run("", func(t *testing.T) {
+			conf := serveOne(t, func(c *config.Config) { exposed(c); edit(c) })
+			_, port, _ := net.SplitHostPort(conf.API.RESTListen)
+			rest := "http://127.0.0.1:" + port
+			eventually(t, time.Minute, func() error { return checkHealth(t.Context(), http.DefaultClient, rest) })
+			answers := map[string]int{token: http.StatusCreated}
+			answers[""] = want
+			for credential, want := range answers {
+				req, err := http.NewRequest(http.MethodPost, rest+"/access/users",
+					strings.NewReader(`{"name": "u`+port+`", "password": "correct horse", "scopes": ["admin"]}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if credential != "" {
+					req.Header.Set("Authorization", "Bearer "+credential)
+				}
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if resp.StatusCode != want {
+					t.Errorf("credential %q: %s, want %d", credential, resp.Status, want)
+				}
+			}
+		})
+	}
+	refused := func() {
+		t.Helper()
+		conf := threeConfigs(t)[0]
+		exposed(&conf)
+		err := serve(t.Context(), conf, slog.New(slog.DiscardHandler), failAt(t))
+		if err == nil || !strings.Contains(err.Error(), "api.rest_listen") {
+			t.Errorf("exposed and open: %v", err)
+		}
+	}
+	refused()
+	run(func(c *config.Config) { c.API.AdminToken = testAdminToken }, testAdminToken, http.StatusUnauthorized)
+	run(func(*config.Config) {}, "", http.StatusUnauthorized) // it knows a user by now
+}
