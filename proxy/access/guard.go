@@ -12,6 +12,9 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 )
 
+// peerHeader names the peer that gives an answer, in every answer to one of kubo's commands.
+const peerHeader = "X-Underlay-Peer"
+
 // Options configure a Guard. Registry is required.
 type Options struct {
 	Registry   *Registry
@@ -68,6 +71,9 @@ func (g *Guard) Wrap(next http.Handler, dialect Dialect) http.Handler {
 		}
 		who, fault := g.admit(r, need)
 		if fault != nil {
+			if strings.HasPrefix(r.URL.Path, apiPath) {
+				w.Header().Set(peerHeader, g.registry.peers.ID().String())
+			}
 			dialect.refuse(w, r, fault)
 			return
 		}
