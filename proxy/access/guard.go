@@ -77,17 +77,37 @@ func (g *Guard) Wrap(next http.Handler, dialect Dialect) http.Handler {
 			dialect.refuse(w, r, fault)
 			return
 		}
-		r = r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
-		if r.Header.Get("Authorization") != "" {
-			r.Header = maps.Clone(r.Header)
-			r.Header.Del("Authorization")
-		}
-		if r.URL.Path == "/token" || strings.HasPrefix(r.URL.Path, "/access/") {
+		r = passedOn(r.WithContext(context.WithValue(r.Context(), identityKey{}, who)))
+		switch {
+		case r.URL.Path == "/token" || strings.HasPrefix(r.URL.Path, "/access/"):
 			g.api.ServeHTTP(w, r)
-			return
+		case who.credential != nil:
+			g.serve(next, w, r, who.credential, need)
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
+}
+
+// passedOn is the request without its credential.
+func passedOn(r *http.Request) *http.Request {
+	if r.Header.Get("Authorization") != "" {
+		r.Header = maps.Clone(r.Header)
+		r.Header.Del("Authorization")
+	}
+	return r
+}
+
+// serve answers what a token or user was let in for, as long as it holds. After that the connection is broken: what was
+// written so far must not look complete.
+func (g *Guard) serve(next http.Handler, w http.ResponseWriter, r *http.Request, c *credential, need Scopes) {
+	ctx, end := g.registry.begin(r.Context(), c, need)
+	defer func() {
+		if end() {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	next.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // Needs tells what a request needs, and whether that stands in a table; what does not needs Admin.

@@ -63,6 +63,8 @@ type Registry struct {
 	seen  uint64     // entry up to which they were read
 	known atomic.Pointer[known]
 	aged  chan struct{} // wakes Serve to ask again before requests must wait for it
+
+	running running
 }
 
 // known is what a peer knows and since when it may trust that.
@@ -74,6 +76,7 @@ type known struct {
 // OpenRegistry reads what this peer has of the credentials; Serve keeps it true.
 func OpenRegistry(values Values, peers Peers, logger *slog.Logger) (*Registry, error) {
 	r := &Registry{values: values, peers: peers, logger: logger, now: time.Now, aged: make(chan struct{}, 1)}
+	r.running.requests = make(map[*request]struct{})
 	r.known.Store(&known{book: &book{}})
 	if _, err := r.read(context.Background(), time.Time{}); err != nil {
 		return nil, fmt.Errorf("read the credentials of the cluster: %w", err)
@@ -182,7 +185,11 @@ func (r *Registry) read(ctx context.Context, since time.Time) (*book, error) {
 		}
 		r.seen = at
 	}
+	before := r.here()
 	r.known.Store(&next)
+	if next.book != before {
+		r.running.cut(next.book)
+	}
 	return next.book, nil
 }
 
