@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -93,6 +95,9 @@ func TestPrivateListenersWithTLS(t *testing.T) {
 			t.Errorf("%s in the clear: %s", addr, clear.Status)
 		}
 	}
+	if status, err := upload(client, "https://"+conf.API.Listen, strings.Repeat("content ", 1<<18)); err != nil || status != http.StatusOK {
+		t.Errorf("an upload over HTTP/2: %d, %v", status, err)
+	}
 	gateway, err := http.Get("http://" + conf.Gateway.Listen + "/healthz")
 	if err != nil {
 		t.Fatal(err)
@@ -102,6 +107,30 @@ func TestPrivateListenersWithTLS(t *testing.T) {
 		t.Errorf("gateway: %s", gateway.Status)
 	}
 	client.CloseIdleConnections()
+}
+
+// upload adds a file without telling its length, and reads the whole answer.
+func upload(client *http.Client, api, content string) (status int, err error) {
+	const boundary = "boundary"
+	body := io.MultiReader(
+		strings.NewReader("--"+boundary+"\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n"),
+		strings.NewReader(content), strings.NewReader("\r\n--"+boundary+"--\r\n"))
+	req, err := http.NewRequest(http.MethodPost, api+"/api/v0/add?progress=true", body)
+	if err != nil {
+		return 0, err
+	}
+	req.SetBasicAuth("anybody", testAdminToken)
+	req.Header.Set("Content-Type", "multipart/form-data; boundary="+boundary)
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && !strings.Contains(string(answer), `"Hash"`) {
+		err = fmt.Errorf("answer %s, trailer %v", answer, resp.Trailer)
+	}
+	return resp.StatusCode, err
 }
 
 // A peer that others can reach starts with an admin token, with a credential that the cluster knows from before, or when
