@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,34 +45,50 @@ func serveOne(t *testing.T, edit func(*config.Config)) config.Config {
 	return conf
 }
 
-// certificate writes a certificate for 127.0.0.1 and its key to files, and returns a client that trusts it.
-func certificate(t *testing.T) (cert, key string, client *http.Client) {
+// writeCertificate writes a certificate for 127.0.0.1, which it has signed itself, and its key to files; it returns a client
+// that trusts it.
+func writeCertificate(t *testing.T, cert, key string, serial int64) *http.Client {
 	t.Helper()
-	server := httptest.NewTLSServer(http.NotFoundHandler())
-	t.Cleanup(server.Close)
-	pair := server.TLS.Certificates[0]
-	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	public, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, block := range map[string]*pem.Block{
-		cert: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: der},
+		cert: {Type: "CERTIFICATE", Bytes: public}, key: {Type: "PRIVATE KEY", Bytes: der},
 	} {
 		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	client = server.Client()
-	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
-	return cert, key, client
+	parsed, err := x509.ParseCertificate(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	return &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
 }
 
-// With a certificate both private listeners speak HTTPS and HTTP/2, and nothing in the clear; the gateway stays as it is.
+// With a certificate both private listeners speak HTTPS and HTTP/2, and nothing in the clear; the gateway stays as it is. A
+// certificate that is replaced is used at once.
 func TestPrivateListenersWithTLS(t *testing.T) {
-	var client *http.Client
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	client := writeCertificate(t, cert, key, 1)
 	conf := serveOne(t, func(c *config.Config) {
-		c.API.TLSCert, c.API.TLSKey, client = certificate(t)
+		c.API.TLSCert, c.API.TLSKey = cert, key
 		c.API.AdminToken = testAdminToken
 	})
 	eventually(t, time.Minute, func() error { return checkHealth(t.Context(), client, "https://"+conf.API.RESTListen) })
@@ -106,6 +126,9 @@ func TestPrivateListenersWithTLS(t *testing.T) {
 	if gateway.StatusCode != http.StatusOK {
 		t.Errorf("gateway: %s", gateway.Status)
 	}
+	client.CloseIdleConnections()
+	client = writeCertificate(t, cert, key, 2)
+	eventually(t, 20*time.Second, func() error { return checkHealth(t.Context(), client, "https://"+conf.API.Listen) })
 	client.CloseIdleConnections()
 }
 
