@@ -60,6 +60,8 @@ func routeTable() map[string]Scopes {
 		"GET /pins":                 Read,
 		"GET /pins/{hash}":          Read,
 		"POST /pins":                Pin,
+		"POST /pins/rebalance":      Admin,
+		"GET /events":               Read,
 		"POST /pins/{rest...}":      Pin,
 		"DELETE /pins/{rest...}":    Pin,
 		"POST /ipfs/gc":             Admin,

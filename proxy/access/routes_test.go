@@ -77,6 +77,8 @@ func TestNamesOfRoutes(t *testing.T) {
 		{"GET", "/pins/x/", Read},
 		{"GET", "/pins%2Fx", Read},
 		{"POST", "/pins/recover", Pin},
+		{"POST", "/pins/rebalance", Admin},
+		{"GET", "/events", Read},
 		{"POST", "/pins/ipfs/x/a/b", Pin},
 		{"DELETE", "/pins/ipns/x", Pin},
 		{"DELETE", "/peers/x", Admin},
