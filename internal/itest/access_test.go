@@ -75,6 +75,40 @@ func TestCredentialsOfACluster(t *testing.T) {
 	everywhere(t, c.Peers, admin, letIn)
 }
 
+// Without a majority a peer cannot tell what was revoked and refuses; its operator still gets in.
+func TestCredentialsWithoutAMajority(t *testing.T) {
+	const admin = "admin-token-of-more-than-32-characters"
+	c := Start(t, "--config", settingsOf(t, "api:\n  admin_token: "+admin+"\n"))
+	c.As(admin)
+	_, token, err := c.Peers[0].MakeToken("reader", `"read"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := c.Peers[0]
+	if status, err := last.Try(http.MethodGet, "/version", token); err != nil || !letIn(status) {
+		t.Fatalf("%d, %v", status, err)
+	}
+	c.KillAll(c.Peers[1], c.Peers[2])
+	Eventually(t, 20*time.Second, func() error {
+		status, err := last.Try(http.MethodGet, "/version", token)
+		if err == nil && status != http.StatusServiceUnavailable {
+			err = fmt.Errorf("alone, with a token: %d", status)
+		}
+		return err
+	})
+	if status, err := last.Try(http.MethodGet, "/version", admin); err != nil || !letIn(status) {
+		t.Errorf("alone, with the admin token: %d, %v", status, err)
+	}
+	if status, err := last.Try(http.MethodGet, "/version", ""); err != nil || !refused(status) {
+		t.Errorf("alone, with nothing: %d, %v", status, err)
+	}
+	for _, p := range c.Peers[1:] {
+		c.Restart(p)
+	}
+	c.AwaitReady(c.Peers...)
+	everywhere(t, c.Peers, token, letIn)
+}
+
 // revokeUnderLoad revokes a token while clients use it on all peers: no request that begins after the answer is let in.
 func revokeUnderLoad(t *testing.T, c *Cluster, id, token string) {
 	t.Helper()
