@@ -36,7 +36,8 @@ require (
 	go.uber.org/fx v1.24.0 // puts our pinner into kubo's node
 	go.uber.org/goleak v1.3.0 // tests find goroutines left behind
 	go.yaml.in/yaml/v3 v3.0.5 // the settings file, with line numbers for faults
-	golang.org/x/sync v0.22.0 // errgroup
+	golang.org/x/crypto v0.55.0 // bcrypt of passwords
+	golang.org/x/sync v0.22.0 // errgroup, singleflight
 	golang.org/x/sys v0.47.0 // free space of a file system; a listener that ends
 	golang.org/x/term v0.45.0 // whether a person watches the command line, and how wide the terminal is
 )
@@ -290,7 +291,6 @@ require (
 	go.yaml.in/yaml/v2 v2.4.4 // indirect
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	go4.org v0.0.0-20230225012048-214862532bf5 // indirect
-	golang.org/x/crypto v0.55.0 // indirect
 	golang.org/x/exp v0.0.0-20260603202125-055de637280b // indirect
 	golang.org/x/mod v0.38.0 // indirect
 	golang.org/x/net v0.58.0 // indirect

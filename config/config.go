@@ -48,6 +48,18 @@ type API struct {
 	Listen string `yaml:"listen"`
 	// RESTListen is a second address for the REST API alone, host:port; empty turns it off.
 	RESTListen string `yaml:"rest_listen"`
+	// AdminToken may do everything on this peer; empty: there is none. At least 32 characters.
+	AdminToken Secret `yaml:"admin_token"`
+	// AdminTokenFile is a file that holds it instead.
+	AdminTokenFile string `yaml:"admin_token_file"`
+	// TrustNetwork says that whoever reaches the listeners may do everything as long as there is no credential.
+	TrustNetwork bool `yaml:"trust_network"`
+	// TLSCert and TLSKey are files in PEM form; with both the listeners speak HTTPS only.
+	TLSCert string `yaml:"tls_cert"`
+	// TLSKey belongs to TLSCert.
+	TLSKey string `yaml:"tls_key"`
+	// TLSClientCA is a file of authorities in PEM form, one of which must have signed a client's certificate.
+	TLSClientCA string `yaml:"tls_client_ca"`
 }
 
 // Cluster configures the cluster peer.

@@ -39,6 +39,12 @@ func table() []row {
 		{"gateway.max_concurrent_requests", "4096", "Requests in progress at once; 0 means no bound."},
 		{"api.listen", "127.0.0.1:9095", "Address of the IPFS RPC and the cluster REST API, host:port."},
 		{"api.rest_listen", "127.0.0.1:9094", "Second address for the REST API alone, host:port; empty turns it off."},
+		{"api.admin_token", "", "Token that may do everything on this peer, at least 32 characters; empty: none. See docs/access.md."},
+		{"api.admin_token_file", "", "File that holds the admin token instead."},
+		{"api.trust_network", "false", "Whoever reaches the private listeners may do everything, also off loopback, as long as there is no credential."},
+		{"api.tls_cert", "", "Certificate of the private listeners, a file in PEM form that is read again when it changes; empty: no TLS."},
+		{"api.tls_key", "", "Key of that certificate, a file in PEM form."},
+		{"api.tls_client_ca", "", "Authorities of client certificates, a file in PEM form; with it every client must show one."},
 		{"cluster.listen", "0.0.0.0:9096", "Address other cluster peers connect to, host:port."},
 		{"cluster.secret", "", "Secret all peers share, 64 hexadecimal digits; empty: generated on first start and kept in the data directory."},
 		{"cluster.peers", "", "Addresses of all first members, host:port; empty: a cluster of one."},
@@ -64,7 +70,7 @@ func sectionDoc(path string) string {
 	case "gateway":
 		return "The public gateway."
 	case "api":
-		return "The private listeners. Whoever reaches them controls the peer."
+		return "The private listeners. Without credentials, whoever reaches them controls the peer."
 	case "cluster":
 		return "The cluster peer: who the others are and how pins are replicated."
 	case "log":

@@ -24,6 +24,7 @@ func (c Config) check() faults {
 	var fs faults
 	c.checkPeer(&fs)
 	c.checkListeners(&fs)
+	c.checkAccess(&fs)
 	c.checkCluster(&fs)
 	checkWord(&fs, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	checkWord(&fs, "log.format", c.Log.Format, "text", "json")

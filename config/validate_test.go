@@ -112,6 +112,42 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+func TestAccess(t *testing.T) {
+	long := Secret(strings.Repeat("x", minAdminToken))
+	tests := []struct {
+		name string
+		api  API
+		want []string
+	}{
+		{"token", API{AdminToken: long}, nil},
+		{"short token", API{AdminToken: "secret"}, []string{"api.admin_token: must have at least 32 characters, has 6"}},
+		{"blank in token", API{AdminToken: long + " x"}, []string{"api.admin_token: must be made of letters, digits and signs of ASCII, without blanks"}},
+		{"two tokens", API{AdminToken: long, AdminTokenFile: "f"}, []string{"api.admin_token_file: excludes api.admin_token"}},
+		{"certificate without key", API{TLSCert: "c"}, []string{"api.tls_key: is needed with api.tls_cert, and the other way round"}},
+		{"authority without certificate", API{TLSClientCA: "a"}, []string{"api.tls_client_ca: needs api.tls_cert and api.tls_key"}},
+		{"TLS", API{TLSCert: "c", TLSKey: "k", TLSClientCA: "a"}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := Default(env(nil))
+			tt.api.Listen, tt.api.RESTListen = c.API.Listen, c.API.RESTListen
+			c.API = tt.api
+			wantLines(t, c.Validate(), tt.want...)
+		})
+	}
+}
+
+func TestExposed(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"127.0.0.1:1": false, "localhost:1": false, "[::1]:1": false, "127.1.2.3:1": false, "[::ffff:127.0.0.1]:1": false,
+		":1": true, "0.0.0.0:1": true, "[::]:1": true, "10.0.0.1:1": true, "localhost.example:1": true, "nonsense": true, "": false,
+	} {
+		if got := len(API{Listen: "127.0.0.1:9", RESTListen: addr}.Exposed()) > 0; got != want {
+			t.Errorf("%q is exposed: %t, want %t", addr, got, want)
+		}
+	}
+}
+
 func TestListeners(t *testing.T) {
 	tests := []struct {
 		name, gateway, api, rest, cluster string

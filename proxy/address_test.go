@@ -172,7 +172,7 @@ func TestRPCAnswersNameTheirPeer(t *testing.T) {
 	}
 }
 
-// Who may do what is checked by the peer that a client came to, and by the one that it names; what the peers ask each
+// Who may do what is checked by the peer that a client came to, also for a peer that it names; what the peers ask each
 // other for that needs no authorization, and is not there for clients.
 func TestAuthorizationsHoldForTheWholeCluster(t *testing.T) {
 	network := newTestNetwork()
@@ -197,7 +197,7 @@ func TestAuthorizationsHoldForTheWholeCluster(t *testing.T) {
 		{"size of all", here.command("repo/stat", nil), []string{"Authorization", "Bearer token"}, http.StatusOK},
 		{"a collection on all", here.command("repo/gc", nil), []string{"Authorization", "Bearer token"}, http.StatusOK},
 		{"a collection without", here.command("repo/gc", nil), nil, http.StatusForbidden},
-		{"what only peers ask", here.url + nodePath + "/api/v0/id", nil, http.StatusNotFound},
+		{"what only peers ask", here.url + nodePath + "/api/v0/id", nil, http.StatusUnauthorized},
 	} {
 		if reply := ask(t, http.MethodPost, c.target, nil, c.header...); reply.StatusCode != c.want {
 			t.Errorf("%s: %d, %s", c.name, reply.StatusCode, reply.body)

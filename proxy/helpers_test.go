@@ -200,7 +200,7 @@ func serve(t testing.TB, l net.Listener, handler http.Handler, grace time.Durati
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &serving{url: "http://" + l.Addr().String(), addr: l.Addr().String()}
-	server := NewServer(l, handler, grace, slog.New(slog.DiscardHandler))
+	server := NewServer(l, nil, handler, grace, slog.New(slog.DiscardHandler))
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

@@ -13,40 +13,26 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 )
 
-// kubo serves kubo's own command tree, on whatever node it is given.
+// kubo serves kubo's own command tree, on whatever node it is given. Who may call what is checked before: see RPC.
 type kubo struct {
-	settings *core.IpfsNode // whose configuration says who may do what through the API
+	settings *core.IpfsNode // whose configuration says how the API answers
 	repo     string         // directory of that repository
 	listener net.Listener
 	log      *commands.ReqLog // of all commands, for diag/cmds
 }
 
+// newKubo settles how the API answers when it starts, as kubo does. Kubo's authorizations are hidden from it: they have been
+// asked for before.
 func newKubo(o RPCOptions) (kubo, error) {
-	conf, err := o.Node.Repo.Config()
+	own, err := o.Node.Repo.Config()
 	if err != nil {
-		return kubo{}, fmt.Errorf("read who may do what through the RPC API: %w", err)
-	}
-	k := kubo{repo: o.Repo, listener: o.Listener, log: &commands.ReqLog{}}
-	return k.with(o.Node, conf), nil
-}
-
-// trusting is the same for those who need no authorization.
-func (k kubo) trusting() (kubo, error) {
-	own, err := k.settings.Repo.Config()
-	if err != nil {
-		return kubo{}, err
+		return kubo{}, fmt.Errorf("read how the RPC API answers: %w", err)
 	}
 	conf := *own
 	conf.API.Authorizations = nil
-	return k.with(k.settings, &conf), nil
-}
-
-// with is the same by a configuration that stays as it is: as with kubo, who may do what is settled when it starts.
-func (k kubo) with(node *core.IpfsNode, conf *kuboconfig.Config) kubo {
-	settings := *node
-	settings.Repo = fixedRepo{node.Repo, conf}
-	k.settings = &settings
-	return k
+	settings := *o.Node
+	settings.Repo = fixedRepo{o.Node.Repo, &conf}
+	return kubo{settings: &settings, repo: o.Repo, listener: o.Listener, log: &commands.ReqLog{}}, nil
 }
 
 // fixedRepo is a repository whose configuration does not change.

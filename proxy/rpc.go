@@ -27,9 +27,10 @@ type RPCOptions struct {
 }
 
 // RPC is kubo's RPC API under /api/v0/. Commands that pin, and those for which the peers' blocks are local ones, act on the
-// whole cluster; a request that names a peer is answered by that one, for its own node.
+// whole cluster; a request that names a peer is answered by that one, for its own node. It asks for no authorization, not
+// even for kubo's own (API.Authorizations): a guard before it does, on the peer that a client came to.
 type RPC struct {
-	Clients http.Handler // for everybody
+	Clients http.Handler // for those who are let in
 	Members http.Handler // for the members of the cluster only, who speak for their clients or for themselves
 }
 
@@ -58,7 +59,7 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	own = withKeys(kubo, &apiNode, clusterNode, o.Keys, own)
 	memberNode := apiNode
 	memberNode.Pinning = reading
-	trusted, err := newTrusted(kubo, &memberNode)
+	trusted, err := kubo.commands(&memberNode)
 	if err != nil {
 		return nil, fmt.Errorf("serve RPC API for the other peers: %w", err)
 	}
@@ -88,14 +89,6 @@ func NewRPC(o RPCOptions) (*RPC, error) {
 	members.Handle(nodePath+hasPath, answerHas(o.Node.Blockstore))
 	members.Handle(nodePath+settingsPath, answerSettings(o.Settings))
 	return &RPC{Clients: blocks.members.toOwner(routeFiles(o.Files, addressed)), Members: members}, nil
-}
-
-func newTrusted(k kubo, node *core.IpfsNode) (http.Handler, error) {
-	k, err := k.trusting()
-	if err != nil {
-		return nil, err
-	}
-	return k.commands(node)
 }
 
 // commandMux finds the handler of a command; that of "" is for all others.

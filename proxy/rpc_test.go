@@ -20,6 +20,7 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/peer/ipfs"
+	"github.com/underlay/underlay/proxy/access"
 )
 
 // rpcRig is kubo's RPC API on a real node, with a pinset in a map behind it.
@@ -90,7 +91,8 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	}
 	serve(t, calls, rpc.Members, time.Second)
 	network.reach(r.self, calls.Addr().String())
-	r.serving = serve(t, l, Handler(rpc.Clients, http.NotFoundHandler()), time.Second)
+	guard := newGuard(t, r.self, access.Options{Kubo: conf.API.Authorizations, Open: true})
+	r.serving = serve(t, l, guard.Wrap(Handler(rpc.Clients, http.NotFoundHandler()), access.Private), time.Second)
 	return r
 }
 

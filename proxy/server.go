@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,12 +17,13 @@ const (
 	maxHeaderBytes    = 1 << 20          // as kubo: many arguments make a long URL
 )
 
-// NewServer makes a server that answers with handler on l, which it owns from then on. grace bounds how long its Serve
-// waits at its end for requests that run.
-func NewServer(l net.Listener, handler http.Handler, grace time.Duration, logger *slog.Logger) *httpserver.Server {
+// NewServer makes a server that answers with handler on l, which it owns from then on, and speaks TLS there unless conf is
+// nil. grace bounds how long its Serve waits at its end for requests that run.
+func NewServer(l net.Listener, conf *tls.Config, handler http.Handler, grace time.Duration, logger *slog.Logger) *httpserver.Server {
 	return httpserver.New(l, httpserver.Options{
 		Name:              "the API",
 		Handler:           handler,
+		TLS:               conf,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -144,7 +143,7 @@ type clusterFilePeer struct {
 func (c *devCluster) writeFile() error {
 	var file clusterFile
 	for _, p := range c.peers {
-		id, err := peerID(p.restURL())
+		id, err := p.peerID()
 		if err != nil {
 			return err
 		}
@@ -166,15 +165,15 @@ func (c *devCluster) writeFile() error {
 	return nil
 }
 
-func peerID(rest string) (string, error) {
-	resp, err := http.Get(rest + "/id")
+// peerID reads the peer's ID where it keeps it: its API may want a credential.
+func (p devPeer) peerID() (string, error) {
+	raw, err := os.ReadFile(filepath.Join(p.dataDir(), "cluster", "identity.json"))
 	if err != nil {
-		return "", fmt.Errorf("ask for the peer's ID: %w", err)
+		return "", fmt.Errorf("read the ID of %s: %w", p.Name, err)
 	}
-	defer resp.Body.Close()
 	var id struct{ ID string }
-	if err := json.NewDecoder(resp.Body).Decode(&id); err != nil {
-		return "", fmt.Errorf("ask %s for the peer's ID: %w", rest, err)
+	if err := json.Unmarshal(raw, &id); err != nil {
+		return "", fmt.Errorf("read the ID of %s: %w", p.Name, err)
 	}
 	return id.ID, nil
 }

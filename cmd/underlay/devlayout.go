@@ -37,11 +37,22 @@ type devPeer struct {
 	dir  string
 
 	gateway, api, rest, cluster, swarm int
+
+	tls bool // its private listeners speak HTTPS
+}
+
+func (p devPeer) dataDir() string { return filepath.Join(p.dir, "data") }
+
+func (p devPeer) scheme() string {
+	if p.tls {
+		return "https://"
+	}
+	return "http://"
 }
 
 func (p devPeer) gatewayURL() string { return "http://" + loopback(p.gateway) }
-func (p devPeer) apiURL() string     { return "http://" + loopback(p.api) }
-func (p devPeer) restURL() string    { return "http://" + loopback(p.rest) }
+func (p devPeer) apiURL() string     { return p.scheme() + loopback(p.api) }
+func (p devPeer) restURL() string    { return p.scheme() + loopback(p.rest) }
 func (p devPeer) configFile() string { return filepath.Join(p.dir, "underlay.yaml") }
 func (p devPeer) logFile() string    { return filepath.Join(p.dir, "underlay.log") }
 
@@ -78,6 +89,7 @@ func newDevLayout(o devOptions, env environment) (devLayout, error) {
 	var members []string
 	for n := range o.peers {
 		p := newDevPeer(o.dir, n, o.basePort)
+		p.tls = section(settings, "api")["tls_cert"] != nil
 		layout.peers = append(layout.peers, p)
 		members = append(members, loopback(p.cluster))
 	}
@@ -119,7 +131,7 @@ func devSettings(o devOptions, env environment) (map[string]any, error) {
 // apply sets what differs from peer to peer, and what makes them one cluster on this machine.
 func (p devPeer) apply(settings map[string]any, members []string, secret string, public bool) {
 	settings["name"] = p.Name
-	settings["data_dir"] = filepath.Join(p.dir, "data")
+	settings["data_dir"] = p.dataDir()
 	settings["public_network"] = public
 	section(settings, "gateway")["listen"] = loopback(p.gateway)
 	section(settings, "api")["listen"] = loopback(p.api)

@@ -22,6 +22,10 @@ import (
 // taken port changes nothing on disk. On the way out the servers drain while the peer still works; then the peer hands
 // over leadership and closes. env.fatal must end the process.
 func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) (err error) {
+	files, err := readAccessFiles(conf.API, logger)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(conf)
 	if err != nil {
 		return err
@@ -40,6 +44,10 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	defer joinClose(&err, "gateway", gw)
 
+	door, err := openEntrance(conf.API, files, p, logger)
+	if err != nil {
+		return err
+	}
 	rest := proxy.NewREST(restOptions(ctx, p, logger))
 	rpc, err := proxy.NewRPC(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
@@ -54,15 +62,22 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	defer stopInside()
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return p.Serve(inside) })
+	all.Go(func() error { return door.registry.Serve(inside) })
 	all.Go(func() error {
-		return proxy.NewServer(p.Calls(), proxy.Members(rpc.Members, rest), conf.ShutdownTimeout/4, logger).Serve(inside)
+		members := proxy.Members(door.members(rpc), rest)
+		return proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve(inside)
 	})
 
 	clients, ctx := errgroup.WithContext(ctx)
+	serveClients := func(l net.Listener, h http.Handler) {
+		clients.Go(func() error {
+			return proxy.NewServer(l, files.tls, door.clients(h), conf.ShutdownTimeout/2, logger).Serve(ctx)
+		})
+	}
 	clients.Go(func() error { return gw.Serve(ctx) })
-	clients.Go(func() error { return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc.Clients, rest), logger) })
+	serveClients(listeners.api, proxy.Handler(rpc.Clients, rest))
 	if listeners.rest != nil {
-		clients.Go(func() error { return serveAPI(ctx, conf, listeners.rest, rest, logger) })
+		serveClients(listeners.rest, rest)
 	}
 	all.Go(func() error {
 		defer stopInside()
@@ -71,10 +86,6 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
 		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen)
 	return all.Wait()
-}
-
-func serveAPI(ctx context.Context, conf config.Config, l net.Listener, h http.Handler, logger *slog.Logger) error {
-	return proxy.NewServer(l, h, conf.ShutdownTimeout/2, logger).Serve(ctx)
 }
 
 // listenerSet holds a peer's HTTP listeners; rest is nil when it is off.

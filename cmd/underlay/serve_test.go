@@ -45,7 +45,7 @@ func TestThreePeersInOneProcess(t *testing.T) {
 		go func() { ended <- serve(ctx, conf, logger, environment{fatal: failAt(t)}) }()
 	}
 	for _, conf := range confs {
-		eventually(t, time.Minute, func() error { return checkHealth(ctx, "http://"+conf.API.RESTListen) })
+		eventually(t, time.Minute, func() error { return checkHealth(ctx, http.DefaultClient, "http://"+conf.API.RESTListen) })
 	}
 
 	cid := addFile(t, "http://"+confs[0].API.Listen, "hello from the first peer")

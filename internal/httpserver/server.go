@@ -8,11 +8,12 @@
 // http.Server.Shutdown alone does not promise that: it closes idle connections while requests are on their way to them, and
 // the listener while connections wait.
 //
-// Not promised: TLS, HTTP/2, and anything about connections that a handler has taken over.
+// Not promised: anything about connections that a handler has taken over.
 package httpserver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,7 @@ const (
 type Options struct {
 	Name              string // what is served, for errors and logs
 	Handler           http.Handler
+	TLS               *tls.Config // nil: none is spoken
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration // of a connection, until its next request
 	MaxHeaderBytes    int
@@ -45,6 +47,7 @@ type Options struct {
 type Server struct {
 	name     string
 	listener listener
+	accepts  net.Listener // what comes from listener, with TLS if that is spoken
 	http     *http.Server
 	conns    *connections
 	running  handlers
@@ -65,6 +68,9 @@ type Server struct {
 // Close must be called. The connections that l accepts must be comparable, as pointers are. l should come from Listen.
 func New(l net.Listener, o Options) *Server {
 	s := &Server{name: o.Name, listener: listener{l}, conns: newConnections(), grace: o.Grace, log: o.Logger}
+	if s.accepts = s.listener; o.TLS != nil {
+		s.accepts = tls.NewListener(s.listener, o.TLS)
+	}
 	s.base, s.cut = context.WithCancel(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.http = &http.Server{
@@ -110,7 +116,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	accepting := make(chan struct{})
 	go func() {
 		defer close(accepting)
-		failure = s.http.Serve(s.listener)
+		failure = s.http.Serve(s.accepts)
 	}()
 	select {
 	case <-accepting:

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/internal/tlsfiles"
+	"github.com/underlay/underlay/peer"
+	"github.com/underlay/underlay/proxy"
+	"github.com/underlay/underlay/proxy/access"
+)
+
+// accessFiles is what the settings of access name files for.
+type accessFiles struct {
+	adminToken string      // empty: none
+	tls        *tls.Config // nil: none
+}
+
+func readAccessFiles(conf config.API, logger *slog.Logger) (files accessFiles, err error) {
+	if files.adminToken, err = conf.ReadAdminToken(); err != nil {
+		return files, usageError{err}
+	}
+	if conf.TLSCert == "" {
+		return files, nil
+	}
+	files.tls, err = tlsfiles.Files{Cert: conf.TLSCert, Key: conf.TLSKey, ClientCA: conf.TLSClientCA}.Config(logger)
+	if err != nil {
+		return files, usageError{err}
+	}
+	return files, nil
+}
+
+// entrance is what stands before the private APIs.
+type entrance struct {
+	registry *access.Registry
+	guard    *access.Guard
+}
+
+// openEntrance makes it from the settings and from what the peer knows of the cluster's credentials. If nobody could get
+// in, or everybody whom nobody meant, it says what to do.
+func openEntrance(conf config.API, files accessFiles, p *peer.Peer, logger *slog.Logger) (*entrance, error) {
+	node, err := p.Node().Repo.Config()
+	if err != nil {
+		return nil, fmt.Errorf("read the node's settings: %w", err)
+	}
+	e := &entrance{}
+	if e.registry, err = access.OpenRegistry(p.Values(), p, logger); err != nil {
+		return nil, err
+	}
+	exposed := conf.Exposed()
+	e.guard = access.New(access.Options{
+		Registry: e.registry, AdminToken: files.adminToken, Kubo: node.API.Authorizations,
+		Open:   len(exposed) == 0 || conf.TrustNetwork || conf.TLSClientCA != "",
+		Logger: logger,
+	})
+	if e.guard.Closed() {
+		return nil, usageError{fmt.Errorf("%s: others than this machine can reach that address, and nothing says who may use it; "+
+			"set api.admin_token_file (see docs/access.md), or listen on 127.0.0.1, or set api.trust_network if whoever reaches it may "+
+			"change the cluster", strings.Join(exposed, " and "))}
+	}
+	return e, nil
+}
+
+// clients lets those through to the private APIs who may use them.
+func (e *entrance) clients(h http.Handler) http.Handler { return e.guard.Wrap(h, access.Private) }
+
+// members adds to what members of the cluster may ask what they ask each other about credentials.
+func (e *entrance) members(rpc *proxy.RPC) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", rpc.Members)
+	mux.Handle(access.KnownPath, e.registry.Known())
+	return mux
+}

@@ -1,0 +1,62 @@
+package access
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// FuzzNeeds: only the health route is open, under whatever name a request finds, and no name makes the tables fail.
+func FuzzNeeds(f *testing.F) {
+	for _, seed := range []string{"/health", "/health/", "//health", "/api/v0/cat", "*", "", "/pins/%2e%2e/x", "/api/v0/pin/ls/../../config"} {
+		f.Add("GET", seed)
+		f.Add("POST", seed)
+	}
+	n := newNeeds()
+	f.Fuzz(func(t *testing.T, method, path string) {
+		need, known := n.of(&http.Request{Method: method, URL: &url.URL{Path: path}})
+		if need == open && path != "/health" && path != "/health/" {
+			t.Errorf("%s %q is open", method, path)
+		}
+		if !known && need != Admin {
+			t.Errorf("%s %q is unknown and needs only %q", method, path, need)
+		}
+	})
+}
+
+// FuzzAuthorization: no header but the right one lets anybody in, or ends the process.
+func FuzzAuthorization(f *testing.F) {
+	for _, seed := range []string{"", "Bearer ", "Bearer ul_", "Basic ", "Basic Og==", "Basic YTo=", "bearer\x00", "Bearer " + newToken()} {
+		f.Add(seed)
+	}
+	r := newRigs(f, 1, withAdmin)[0]
+	f.Fuzz(func(t *testing.T, header string) {
+		if strings.HasPrefix(strings.ToLower(header), "basic") {
+			return // a password costs too long to try many; that it is wrong is tested elsewhere
+		}
+		req := httptest.NewRequest("GET", "/id", nil)
+		req.Header["Authorization"] = []string{header}
+		w := httptest.NewRecorder()
+		if r.handler.ServeHTTP(w, req); w.Code != http.StatusUnauthorized && w.Code != http.StatusTooManyRequests && !strings.Contains(header, adminToken) {
+			t.Errorf("%q: %d", header, w.Code)
+		}
+	})
+}
+
+// FuzzWish: a body is taken or refused, whatever it is, and what is taken is a credential that works.
+func FuzzWish(f *testing.F) {
+	for _, seed := range []string{`{"name": "a", "scopes": ["read"]}`, `{}`, `null`, `[]`, `{"name": "a", "scopes": null}`,
+		`{"name": "a", "scopes": ["read"], "expires": "2100-01-01T00:00:00Z"}`, `{"name": "a", "scopes": ["read"], "expire_in": "1h"}`} {
+		f.Add(seed)
+	}
+	r := newRigs(f, 1, withAdmin)[0]
+	f.Fuzz(func(t *testing.T, body string) {
+		w := httptest.NewRecorder()
+		r.handler.ServeHTTP(w, r.request("POST", "/access/tokens", adminToken, body))
+		if w.Code != http.StatusCreated && (w.Code < 400 || w.Code >= 500) && w.Code != http.StatusInsufficientStorage {
+			t.Errorf("%q: %d %s", body, w.Code, w.Body)
+		}
+	})
+}
