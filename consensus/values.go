@@ -41,6 +41,15 @@ func (c *Consensus) Values(ctx context.Context, prefix string) ([]Value, error) 
 	return c.machine.Values(ctx, prefix)
 }
 
+// ValuesBetween returns, in the order of their keys, the first values whose key is from or comes after it, and comes
+// before to: limit of them at most, linearizably unless ctx is stale.
+func (c *Consensus) ValuesBetween(ctx context.Context, from, to string, limit int) ([]Value, error) {
+	if err := c.Barrier(ctx); err != nil {
+		return nil, fmt.Errorf("read values from %s to %s: %w", from, to, err)
+	}
+	return c.machine.ValuesBetween(ctx, from, to, limit)
+}
+
 // NextValues waits until this peer has applied a change of a value after entry
 // seen, in the space that is the part of its key before the first slash, and
 // returns the entry to name in the next call. The first call, with 0, returns at

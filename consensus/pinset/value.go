@@ -65,21 +65,37 @@ func (s *Store) Value(_ context.Context, key string) (Value, error) {
 
 // Values returns, in the order of their keys, the values whose key begins with
 // prefix, as they were at one moment.
-func (s *Store) Values(ctx context.Context, prefix string) (values []Value, err error) {
+func (s *Store) Values(ctx context.Context, prefix string) ([]Value, error) {
+	values, err := s.values(ctx, prefix, func(_ int, key []byte) bool { return bytes.HasPrefix(key, []byte(prefix)) })
+	if err != nil {
+		return nil, fmt.Errorf("read values of %s: %w", prefix, err)
+	}
+	return values, nil
+}
+
+// ValuesBetween returns, in the order of their keys, the first values whose key
+// is from or comes after it, and comes before to: limit of them at most, as they
+// were at one moment.
+func (s *Store) ValuesBetween(ctx context.Context, from, to string, limit int) ([]Value, error) {
+	values, err := s.values(ctx, from, func(taken int, key []byte) bool { return taken < limit && string(key) < to })
+	if err != nil {
+		return nil, fmt.Errorf("read values from %s to %s: %w", from, to, err)
+	}
+	return values, nil
+}
+
+// values reads on from a key while more says so of the next one.
+func (s *Store) values(ctx context.Context, from string, more func(taken int, key []byte) bool) (values []Value, err error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
 	defer s.mu.RUnlock()
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: valueKey(prefix), UpperBound: []byte{keyValue + 1}})
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: valueKey(from), UpperBound: []byte{keyValue + 1}})
 	if err != nil {
-		return nil, fmt.Errorf("read values of %s: %w", prefix, err)
+		return nil, err
 	}
-	defer func() {
-		if closeErr := it.Close(); closeErr != nil {
-			err = errors.Join(err, fmt.Errorf("read values of %s: %w", prefix, closeErr))
-		}
-	}()
-	for it.First(); it.Valid() && bytes.HasPrefix(it.Key()[1:], []byte(prefix)); it.Next() {
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for it.First(); it.Valid() && more(len(values), it.Key()[1:]); it.Next() {
 		if err := s.interrupted(ctx); err != nil {
 			return nil, err
 		}
@@ -89,7 +105,7 @@ func (s *Store) Values(ctx context.Context, prefix string) (values []Value, err 
 		}
 		values = append(values, v)
 	}
-	return values, nil
+	return values, it.Error()
 }
 
 func decodeValue(key string, stored []byte) (Value, error) {
