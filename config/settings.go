@@ -39,6 +39,7 @@ func table() []row {
 		{"gateway.max_concurrent_requests", "4096", "Requests in progress at once; 0 means no bound."},
 		{"api.listen", "127.0.0.1:9095", "Address of the IPFS RPC and the cluster REST API, host:port."},
 		{"api.rest_listen", "127.0.0.1:9094", "Second address for the REST API alone, host:port; empty turns it off."},
+		{"psa.listen", "127.0.0.1:9097", "Address of the Pinning Service API, which api.listen has under /psa/ too, host:port; empty turns it off."},
 		{"cluster.listen", "0.0.0.0:9096", "Address other cluster peers connect to, host:port."},
 		{"cluster.secret", "", "Secret all peers share, 64 hexadecimal digits; empty: generated on first start and kept in the data directory."},
 		{"cluster.peers", "", "Addresses of all first members, host:port; empty: a cluster of one."},
@@ -64,6 +65,8 @@ func sectionDoc(path string) string {
 		return "The public gateway."
 	case "api":
 		return "The private listeners. Whoever reaches them controls the peer."
+	case "psa":
+		return "The pinning service. Whoever reaches it may pin and unpin."
 	case "cluster":
 		return "The cluster peer: who the others are and how pins are replicated."
 	case "log":

@@ -11,10 +11,11 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/underlay/underlay/internal/standing"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
-// serviceProtocol carries the calls between peers that the orchestrator does not know: greeting, and waiting for a pin.
+// serviceProtocol carries the calls between peers that the orchestrator does not know: greeting, and asking about pins.
 const serviceProtocol = "/underlay/peer/1"
 
 // ErrClosed reports a call to a peer that is closing.
@@ -50,6 +51,7 @@ type PeerService struct {
 	hello func(context.Context, Hello) Hello
 	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)
 	join  func(context.Context, peer.ID, JoinRequest) (JoinReply, error)
+	stand func(context.Context, reconcile.StandingsRequest) ([]standing.Peer, error)
 
 	ending  context.Context // ends the calls that run when the service closes
 	end     context.CancelFunc
@@ -62,8 +64,9 @@ type PeerService struct {
 func newPeerService(hello func(context.Context, Hello) Hello,
 	await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error),
 	join func(context.Context, peer.ID, JoinRequest) (JoinReply, error),
+	stand func(context.Context, reconcile.StandingsRequest) ([]standing.Peer, error),
 ) *PeerService {
-	s := &PeerService{hello: hello, await: await, join: join}
+	s := &PeerService{hello: hello, await: await, join: join, stand: stand}
 	s.ending, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -76,6 +79,11 @@ func (s *PeerService) Hello(ctx context.Context, in Hello, out *Hello) error {
 // Await waits as the request asks.
 func (s *PeerService) Await(ctx context.Context, in reconcile.AwaitRequest, out *reconcile.AwaitReply) error {
 	return s.run(ctx, func(ctx context.Context) (err error) { *out, err = s.await(ctx, in); return err })
+}
+
+// Standings tells how this peer stands with some pins.
+func (s *PeerService) Standings(ctx context.Context, in reconcile.StandingsRequest, out *[]standing.Peer) error {
+	return s.run(ctx, func(ctx context.Context) (err error) { *out, err = s.stand(ctx, in); return err })
 }
 
 // Join makes the caller a member of this peer's cluster.

@@ -23,7 +23,7 @@ func waitingService(members ...peer.ID) (s *PeerService, running <-chan struct{}
 			began <- struct{}{}
 			<-ctx.Done()
 			return reconcile.AwaitReply{Blocks: 3}, ctx.Err()
-		}, nil), began
+		}, nil, nil), began
 }
 
 func TestServiceRefusesCallsOnceClosed(t *testing.T) {
@@ -50,7 +50,7 @@ func TestServiceEndsRunningCallsAndWaitsForThem(t *testing.T) {
 			<-ctx.Done()
 			<-leave // it has something to put away first
 			return reconcile.AwaitReply{}, ctx.Err()
-		}, nil)
+		}, nil, nil)
 		const calls = 3
 		results := make(chan error, calls)
 		for range calls {

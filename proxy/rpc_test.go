@@ -81,7 +81,7 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	}
 	serve(t, calls, rpc.Members, time.Second)
 	network.reach(r.self, calls.Addr().String())
-	r.serving = serve(t, l, Handler(rpc.Clients, http.NotFoundHandler()), time.Second)
+	r.serving = serve(t, l, Handler(rpc.Clients, http.NotFoundHandler(), http.NotFoundHandler()), time.Second)
 	return r
 }
 

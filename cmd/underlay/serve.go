@@ -15,6 +15,7 @@ import (
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
+	"github.com/underlay/underlay/proxy/psa"
 )
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
@@ -40,6 +41,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 	defer joinClose(&err, "gateway", gw)
 
 	rest := proxy.NewREST(restOptions(p, logger))
+	pinning := psa.New(psaOptions(p, logger))
 	rpc, err := proxy.NewRPC(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
 		return err
@@ -48,13 +50,19 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, fatal f
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.Serve(ctx) })
 	g.Go(func() error { return gw.Serve(ctx) })
-	g.Go(func() error { return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc.Clients, rest), logger) })
+	g.Go(func() error { return pinning.Serve(ctx) })
+	g.Go(func() error {
+		return serveAPI(ctx, conf, listeners.api, proxy.Handler(rpc.Clients, pinning.Handler(), rest), logger)
+	})
 	g.Go(func() error { return serveAPI(ctx, conf, p.Calls(), rpc.Members, logger) })
 	if listeners.rest != nil {
 		g.Go(func() error { return serveAPI(ctx, conf, listeners.rest, rest, logger) })
 	}
+	if listeners.psa != nil {
+		g.Go(func() error { return serveAPI(ctx, conf, listeners.psa, pinning.Handler(), logger) })
+	}
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
-		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen)
+		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen, "psa", conf.PSA.Listen)
 	return g.Wait()
 }
 
@@ -62,8 +70,8 @@ func serveAPI(ctx context.Context, conf config.Config, l net.Listener, h http.Ha
 	return proxy.NewServer(l, h, conf.ShutdownTimeout/2, logger).Serve(ctx)
 }
 
-// listenerSet holds a peer's HTTP listeners; rest is nil when it is off.
-type listenerSet struct{ gateway, api, rest net.Listener }
+// listenerSet holds a peer's HTTP listeners; rest and psa are nil when they are off.
+type listenerSet struct{ gateway, api, rest, psa net.Listener }
 
 func listen(conf config.Config) (set *listenerSet, err error) {
 	set = &listenerSet{}
@@ -79,6 +87,7 @@ func listen(conf config.Config) (set *listenerSet, err error) {
 		{"gateway.listen", conf.Gateway.Listen, &set.gateway},
 		{"api.listen", conf.API.Listen, &set.api},
 		{"api.rest_listen", conf.API.RESTListen, &set.rest},
+		{"psa.listen", conf.PSA.Listen, &set.psa},
 	} {
 		if l.addr == "" {
 			continue
@@ -93,7 +102,7 @@ func listen(conf config.Config) (set *listenerSet, err error) {
 // Close gives the addresses back; a server that has closed its listener already does no harm.
 func (s *listenerSet) Close() error {
 	var errs []error
-	for _, l := range []net.Listener{s.gateway, s.api, s.rest} {
+	for _, l := range []net.Listener{s.gateway, s.api, s.rest, s.psa} {
 		if l == nil {
 			continue
 		}
