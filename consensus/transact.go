@@ -50,4 +50,6 @@ func failed(done Commit) error {
 }
 
 // outdated tells the failures of operations that were decided on an old state.
-func outdated(err error) bool { return errors.Is(err, ErrConflict) || errors.Is(err, state.ErrNotFound) }
+func outdated(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, state.ErrNotFound)
+}

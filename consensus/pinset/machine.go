@@ -44,6 +44,8 @@ type Machine struct {
 	applied *appliedIndex
 	dirty   *dirtySet
 	spaces  *spaces
+	// removals may be asked by anybody.
+	removals removals
 
 	// Of raft's goroutine only.
 	clients *clientTable
@@ -90,6 +92,7 @@ func (m *Machine) load() error {
 		return err
 	}
 	m.spaces.changedAll(index)
+	m.removals.forget(index)
 	m.applied.set(index)
 	return nil
 }

@@ -72,7 +72,7 @@ func (a *application) commit() error {
 		return nil
 	}
 	count := a.count
-	var cids []api.Cid
+	var cids, removed []api.Cid
 	var values []string
 	members := false
 	for _, s := range a.slots {
@@ -94,6 +94,9 @@ func (a *application) commit() error {
 				return err
 			}
 			count += present(s.value) - present(s.before)
+			if s.value == nil && s.before != nil {
+				removed = append(removed, c)
+			}
 		}
 		if err := a.writeValue(s); err != nil {
 			return err
@@ -111,6 +114,7 @@ func (a *application) commit() error {
 	// Changes first: whoever waits for the index finds them there.
 	a.dirty.add(cids, members)
 	a.spaces.changed(a.index, values)
+	a.removals.add(a.index, removed)
 	a.applied.set(a.index)
 	return nil
 }

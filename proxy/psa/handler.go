@@ -149,7 +149,7 @@ func (s *Service) getPin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	judges := s.judgesOf(pins)
-	if err := judges.await(ctx, found.pin.Cid); err != nil {
+	if err := judges.lookAt(ctx, found.pin.Cid); err != nil {
 		return err
 	}
 	outcomes, err := judges.of(ctx, []record{found})

@@ -26,7 +26,7 @@ func (s *Service) list(ctx context.Context, q query) (PinResults, error) {
 		return PinResults{}, err
 	}
 	judges := s.judgesOf(pins)
-	if err := judges.awaitAll(ctx); err != nil {
+	if err := judges.lookAtAll(ctx); err != nil {
 		return PinResults{}, err
 	}
 	var newest []record // and one that is behind the last one shown
@@ -107,7 +107,7 @@ func (s *Service) eachRecord(ctx context.Context, q query, f func([]record) erro
 	if len(q.cids) > 0 {
 		return s.eachRecordOf(ctx, q.cids, from, to, f)
 	}
-	return s.eachValue(ctx, from, to, func(values []consensus.Value) error {
+	return eachValue(ctx, s.state, from, to, func(values []consensus.Value) error {
 		records, err := decodeRecords(values)
 		if err != nil {
 			return err
@@ -133,7 +133,7 @@ func (s *Service) eachRecordOf(ctx context.Context, cids []api.Cid, from, to str
 	for _, c := range cids {
 		prefix := indexKeys(c)
 		first, end := prefix+from[len(recordSpace):], prefix+to[len(recordSpace):]
-		err := s.eachValue(ctx, first, end, func(values []consensus.Value) error {
+		err := eachValue(ctx, s.state, first, end, func(values []consensus.Value) error {
 			for _, v := range values {
 				keys = append(keys, recordSpace+v.Key[len(prefix):])
 			}
@@ -165,9 +165,9 @@ func (s *Service) eachRecordOf(ctx context.Context, cids []api.Cid, from, to str
 }
 
 // eachValue calls f with the values between two keys, in their order and some at a time.
-func (s *Service) eachValue(ctx context.Context, from, to string, f func([]consensus.Value) error) error {
+func eachValue(ctx context.Context, s Values, from, to string, f func([]consensus.Value) error) error {
 	for {
-		values, err := s.state.ValuesBetween(ctx, from, to, listPage)
+		values, err := s.ValuesBetween(ctx, from, to, listPage)
 		if err != nil {
 			return err
 		}

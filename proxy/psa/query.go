@@ -1,6 +1,7 @@
 package psa
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/url"
 	"strconv"
@@ -26,6 +27,7 @@ type query struct {
 	cids          []api.Cid         // one of them, if there are any
 	name          func(string) bool // nil: any name
 	meta          map[string]string // all of these
+	pairs         [][]byte          // as they stand in records
 	statuses      statusSet
 	before, after time.Time // zero: unbounded
 	limit         int       // how many to show at most
@@ -106,6 +108,13 @@ func (o *query) parseMeta(q url.Values) error {
 	if err := json.Unmarshal([]byte(s), &o.meta); err != nil || o.meta == nil {
 		return badField("meta", "%q is no JSON object of texts", s)
 	}
+	for k, v := range o.meta {
+		pair, err := encodeJSON(map[string]string{k: v})
+		if err != nil {
+			return badField("meta", "%w", err)
+		}
+		o.pairs = append(o.pairs, bytes.Trim(pair, "{}\n"))
+	}
 	return nil
 }
 
@@ -155,6 +164,11 @@ func (o *query) matches(r record) (bool, error) {
 	}
 	if len(o.meta) == 0 {
 		return true, nil
+	}
+	for _, pair := range o.pairs { // most records need not be decoded
+		if !bytes.Contains(r.rest, pair) {
+			return false, nil
+		}
 	}
 	r, err := r.whole()
 	for k, v := range o.meta {

@@ -106,13 +106,20 @@ func (r request) encode() ([]byte, error) {
 	for _, field := range [][]byte{r.pin.Cid.Bytes(), []byte(r.pin.Name)} {
 		b = append(binary.AppendUvarint(b, uint64(len(field))), field...)
 	}
-	rest := bytes.NewBuffer(b)
-	encoder := json.NewEncoder(rest)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(recordRest{r.pin.Origins, r.pin.Meta}); err != nil {
+	rest, err := encodeJSON(recordRest{r.pin.Origins, r.pin.Meta})
+	if err != nil {
 		return nil, fmt.Errorf("encode request for %s: %w", r.pin.Cid, err)
 	}
-	return rest.Bytes(), nil
+	return append(b, rest...), nil
+}
+
+// encodeJSON writes JSON as it stands in records.
+func encodeJSON(v any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return out.Bytes(), err
 }
 
 // record is a stored request whose rest was not looked at yet.

@@ -31,6 +31,8 @@ type Values interface {
 type Pinset interface {
 	// Pins returns the pinset.
 	Pins(ctx context.Context) (consensus.Pins, error)
+	// Removed lists the CIDs whose pins were removed behind an entry.
+	Removed(seen uint64) (cids []api.Cid, now uint64, ok bool)
 	// Transact commits what is decided on the state, in one step.
 	Transact(ctx context.Context, decide func(context.Context) ([]consensus.Op, error)) (consensus.Commit, error)
 	// Commit commits operations each of which may fail by itself.
@@ -61,6 +63,7 @@ type Service struct {
 	state   State
 	cluster Cluster
 	logger  *slog.Logger
+	orphans orphans
 }
 
 // New makes a pinning service. Handler serves its API, and Serve has to run on every peer.

@@ -57,7 +57,7 @@ func sleep(ctx context.Context, d time.Duration) {
 
 // settle looks at all CIDs that are not known to be held, and reports whether some are left.
 func (s *Service) settle(ctx context.Context) (waiting bool, err error) {
-	err = s.eachValue(ctx, waitSpace, waitSpace+"\x7f", func(values []consensus.Value) error {
+	err = eachValue(ctx, s.state, waitSpace, waitSpace+"\x7f", func(values []consensus.Value) error {
 		left, err := s.settleSome(ctx, values)
 		waiting = waiting || left
 		return err

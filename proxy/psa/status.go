@@ -97,28 +97,33 @@ func reasons(p standing.Pin) string {
 type judges struct {
 	*Service
 	pins    consensus.Pins
-	waiting map[api.Cid]bool
+	waiting map[api.Cid]bool    // these CIDs are not known to be held
+	gone    map[api.Cid]bool    // these are not pinned any more
 	known   map[api.Cid]outcome // of those that wait
 }
 
-// judgesOf makes judges to whom no CID waits yet.
 func (s *Service) judgesOf(pins consensus.Pins) *judges {
-	return &judges{Service: s, pins: pins, waiting: make(map[api.Cid]bool), known: make(map[api.Cid]outcome)}
+	return &judges{Service: s, pins: pins, waiting: make(map[api.Cid]bool), gone: make(map[api.Cid]bool), known: make(map[api.Cid]outcome)}
 }
 
-// await finds out whether a CID waits.
-func (j *judges) await(ctx context.Context, c api.Cid) error {
+// lookAt finds out whether one CID waits, or is gone.
+func (j *judges) lookAt(ctx context.Context, c api.Cid) error {
 	_, err := j.state.Value(ctx, waitKey(c))
-	j.waiting[c] = err == nil
-	if errors.Is(err, state.ErrNotFound) {
-		return nil
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		return err
 	}
+	j.waiting[c] = err == nil
+	pinned, err := j.pins.Has(ctx, c)
+	j.gone[c] = !pinned
 	return err
 }
 
-// awaitAll finds out which CIDs wait.
-func (j *judges) awaitAll(ctx context.Context) error {
-	return j.eachValue(ctx, waitSpace, waitSpace+"\x7f", func(values []consensus.Value) error {
+// lookAtAll finds out which CIDs wait, and which are gone.
+func (j *judges) lookAtAll(ctx context.Context) (err error) {
+	if j.gone, err = j.orphans.now(ctx, j.state, j.pins); err != nil {
+		return err
+	}
+	return eachValue(ctx, j.state, waitSpace, waitSpace+"\x7f", func(values []consensus.Value) error {
 		for _, v := range values {
 			c, err := waitingCid(v)
 			if err != nil {
@@ -145,9 +150,13 @@ func (j *judges) of(ctx context.Context, requests []record) ([]outcome, error) {
 	}
 	outcomes := make([]outcome, len(requests))
 	for i, r := range requests {
-		var err error
-		if outcomes[i], err = j.one(ctx, r.pin.Cid); err != nil {
-			return nil, err
+		switch c := r.pin.Cid; {
+		case j.gone[c]:
+			outcomes[i] = judge(standing.Pin{})
+		case j.waiting[c]:
+			outcomes[i] = j.known[c]
+		default:
+			outcomes[i].status = statusPinned
 		}
 	}
 	return outcomes, nil
@@ -162,17 +171,6 @@ func (j *judges) ask(ctx context.Context, cids []api.Cid) error {
 		j.known[cids[i]] = judge(pin)
 	}
 	return err
-}
-
-func (j *judges) one(ctx context.Context, c api.Cid) (outcome, error) {
-	if j.waiting[c] {
-		return j.known[c], nil
-	}
-	pinned, err := j.pins.Has(ctx, c)
-	if err != nil || !pinned {
-		return judge(standing.Pin{}), err
-	}
-	return outcome{status: statusPinned}, nil
 }
 
 // PinStatus is a request as clients see it.
