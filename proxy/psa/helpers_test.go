@@ -177,7 +177,7 @@ func (r *rig) delete(id string) {
 // list lists requests through the API.
 func (r *rig) list(query string) PinResults {
 	r.t.Helper()
-	return want[PinResults](r.t, r.ask("GET", "/pins?"+query, ""), http.StatusOK)
+	return want[PinResults](r.t, r.ask("GET", "/pins?"+strings.ReplaceAll(query, " ", "%20"), ""), http.StatusOK)
 }
 
 const every = "status=queued,pinning,pinned,failed&"
