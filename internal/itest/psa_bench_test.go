@@ -1,9 +1,12 @@
 package itest
 
 import (
+	"bytes"
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,18 +18,30 @@ import (
 const psaClients = 16
 
 // BenchmarkPSA makes requests of the pinning service through all peers in turn, 10,000 or as many as BENCH_REQUESTS says,
-// and then lists them.
+// and then lists them. Pins through the REST API by as many clients are the measure.
 func BenchmarkPSA(b *testing.B) {
 	total := 10_000
 	if n, err := strconv.Atoi(os.Getenv("BENCH_REQUESTS")); err == nil {
 		total = n
 	}
 	c := Start(b)
-	began := time.Now()
-	askMany(b, c, total)
-	b.ReportMetric(float64(total)/time.Since(began).Seconds(), "creates/s")
+	measure := func(what string, total int, one func(p *Peer, n int) error) {
+		began, before := time.Now(), c.cpu()
+		askMany(b, c, total, one)
+		b.ReportMetric(float64(total)/time.Since(began).Seconds(), what+"/s")
+		b.ReportMetric(float64((c.cpu()-before).Microseconds())/1000/float64(total), "cpu-ms/"+what)
+	}
+	measure("REST-pin", min(total, 5000), func(p *Peer, n int) error {
+		_, err := p.Do(http.MethodPost, "/pins/"+InlineCid(fmt.Sprintf("pin %d", n)))
+		return err
+	})
+	measure("create", total, func(p *Peer, n int) error {
+		name := fmt.Sprintf("request %d", n)
+		_, err := p.AskToPin(InlineCid(name), name)
+		return err
+	})
 	p := c.Peers[0]
-	began = time.Now()
+	began := time.Now()
 	Eventually(b, 10*time.Minute, func() error {
 		list, err := p.PinRequests("limit=1")
 		if err == nil && list.Count != total {
@@ -68,8 +83,29 @@ func settled(p *Peer) error {
 	return err
 }
 
-// askMany makes requests, each for a CID of its own, with many clients.
-func askMany(b *testing.B, c *Cluster, total int) {
+// cpu is the time that the processors have spent on all peers.
+func (c *Cluster) cpu() (total time.Duration) {
+	c.t.Helper()
+	const tick = time.Second / 100 // what the kernel counts in
+	for _, p := range c.Peers {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+		for _, field := range fields[11:13] { // in user and in system mode
+			ticks, err := strconv.Atoi(field)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			total += time.Duration(ticks) * tick
+		}
+	}
+	return total
+}
+
+// askMany asks many times with many clients.
+func askMany(b *testing.B, c *Cluster, total int, one func(p *Peer, n int) error) {
 	b.Helper()
 	var next atomic.Int64
 	var g errgroup.Group
@@ -81,8 +117,7 @@ func askMany(b *testing.B, c *Cluster, total int) {
 				if n >= int64(total) {
 					return nil
 				}
-				name := fmt.Sprintf("request %d", n)
-				if _, err := p.AskToPin(InlineCid(name), name); err != nil {
+				if err := one(p, int(n)); err != nil {
 					return err
 				}
 			}

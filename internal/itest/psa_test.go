@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // plainKubo is a plain kubo daemon of a user, beside the cluster.
@@ -177,6 +179,46 @@ func TestRequestsBesidePins(t *testing.T) {
 	}
 	if _, err := c.Peers[0].PinRequest(made.RequestID); !isStatus(err, 404) {
 		t.Errorf("a request that has ended: %v", err)
+	}
+}
+
+// Many make and end requests for the same content through all peers at once: whoever has a request has the pin, on every
+// peer, and when all have ended nothing is left.
+func TestManyRequestsForOneCid(t *testing.T) {
+	const each, rounds = 3, 8
+	c := Start(t)
+	contents := []string{InlineCid("one of two"), InlineCid("two of two")}
+	var g errgroup.Group
+	for n := range each * len(c.Peers) {
+		p, q, content := c.Peers[n%len(c.Peers)], c.Peers[(n+1)%len(c.Peers)], contents[n%len(contents)]
+		g.Go(func() error {
+			for range rounds {
+				made, err := p.AskToPin(content, "")
+				if err != nil {
+					return err
+				}
+				if _, err := q.Allocation(content); err != nil {
+					return fmt.Errorf("%s is requested and not pinned: %w", content, err)
+				}
+				if err := q.EndRequest(made.RequestID); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.Peers {
+		if list, err := p.PinRequests(anyStatus); err != nil || list.Count != 0 {
+			t.Errorf("on %s there are %+v, %v", p.Name, list, err)
+		}
+		for _, content := range contents {
+			if _, err := p.Allocation(content); !isStatus(err, 404) {
+				t.Errorf("%s is pinned on %s after the last request: %v", content, p.Name, err)
+			}
+		}
 	}
 }
 

@@ -118,7 +118,7 @@ func TestUnpinnedByOthers(t *testing.T) {
 func (r *rig) settleAll() {
 	r.t.Helper()
 	for range 3 {
-		waiting, err := r.settle(r.t.Context())
+		_, waiting, err := r.settle(r.t.Context())
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestReplacement(t *testing.T) {
 	if got := ids(r.list(every)); len(got) != 1 || got[0] != replaced.RequestID {
 		t.Errorf("listed %q", got)
 	}
-	if waiting, err := r.settle(t.Context()); err != nil || !waiting || !r.pinned(old).Defined() {
+	if _, waiting, err := r.settle(t.Context()); err != nil || !waiting || !r.pinned(old).Defined() {
 		t.Errorf("the old pin is gone (%t, %v) before the new one is held", waiting, err)
 	}
 	r.cluster.becomes(next, standing.Peer{Status: api.TrackerStatusPinned})

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +69,8 @@ type fakeCluster struct {
 	pins consensus.Pins
 	id   peer.ID
 
+	follows atomic.Bool
+
 	mu     sync.Mutex
 	states map[api.Cid]standing.Peer
 	asked  int // CIDs
@@ -116,7 +119,7 @@ func (f *fakeCluster) Nodes(context.Context) (map[peer.ID][]api.Multiaddr, error
 	return map[peer.ID][]api.Multiaddr{f.id: {addr}}, err
 }
 
-func (f *fakeCluster) Leads() bool { return true }
+func (f *fakeCluster) Leads() bool { return !f.follows.Load() }
 
 // cidOf returns a CID that differs from those of other numbers.
 func cidOf(t testing.TB, n int) api.Cid {

@@ -86,7 +86,7 @@ func TestFilters(t *testing.T) {
 	second := r.list(every + "limit=1000").Results[10] // "file 1"
 	for _, settled := range []bool{false, true} {
 		if settled {
-			if _, err := r.settle(t.Context()); err != nil {
+			if _, _, err := r.settle(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -124,7 +124,7 @@ func TestWhatIsHeldIsNotAskedAgain(t *testing.T) {
 	if got := r.list(""); got.Count != 9 || r.cluster.questions() != before+10 {
 		t.Errorf("%d are pinned, %d questions", got.Count, r.cluster.questions()-before)
 	}
-	if _, err := r.settle(t.Context()); err != nil {
+	if _, _, err := r.settle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	before = r.cluster.questions()

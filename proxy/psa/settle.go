@@ -12,11 +12,12 @@ import (
 	"github.com/underlay/underlay/consensus"
 )
 
-// How often those CIDs are looked at that are not known to be held: at least so long after the last look, and long enough
-// for the looks to cost little.
+// How often those CIDs are looked at that are not known to be held: at least so long after the last look, and so many
+// times as long as that took, for looks to cost little. Where the last look found something, the next may too.
 const (
-	settlePause = time.Second
-	settleShare = 10 // times as long as the look took
+	settlePause     = time.Second
+	settleShare     = 2
+	settleIdleShare = 20
 )
 
 // Serve notes of which CIDs it was seen that the peers hold them, so that lists need not ask the peers about them again,
@@ -24,7 +25,7 @@ const (
 func (s *Service) Serve(ctx context.Context) error {
 	seen := uint64(0)
 	for ctx.Err() == nil {
-		began, waiting := time.Now(), true
+		began, waiting, share := time.Now(), true, time.Duration(settleIdleShare)
 		changed, err := s.state.NextValues(consensus.WithStale(ctx), space, seen)
 		if errors.Is(err, consensus.ErrClosed) || ctx.Err() != nil {
 			return nil
@@ -33,14 +34,18 @@ func (s *Service) Serve(ctx context.Context) error {
 			return fmt.Errorf("follow the requests of the pinning service: %w", err)
 		}
 		if s.cluster.Leads() {
-			if waiting, err = s.settle(consensus.WithStale(ctx)); err != nil && ctx.Err() == nil {
+			var found int
+			if found, waiting, err = s.settle(consensus.WithStale(ctx)); err != nil && ctx.Err() == nil {
 				s.logger.Debug("could not note which pins are held; will try again", "error", err)
+			}
+			if found > 0 {
+				share = settleShare
 			}
 		}
 		if !waiting { // nothing to do before something changes
 			seen = changed
 		}
-		sleep(ctx, max(settlePause, settleShare*time.Since(began)))
+		sleep(ctx, max(settlePause, share*time.Since(began)))
 	}
 	return nil
 }
@@ -55,47 +60,49 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// settle looks at all CIDs that are not known to be held, and reports whether some are left.
-func (s *Service) settle(ctx context.Context) (waiting bool, err error) {
+// settle looks at all CIDs that are not known to be held. It returns how many of them it has settled, and reports whether
+// some are left.
+func (s *Service) settle(ctx context.Context) (found int, waiting bool, err error) {
 	err = eachValue(ctx, s.state, waitSpace, waitSpace+"\x7f", func(values []consensus.Value) error {
-		left, err := s.settleSome(ctx, values)
-		waiting = waiting || left
+		settled, err := s.settleSome(ctx, values)
+		found, waiting = found+settled, waiting || settled < len(values)
 		return err
 	})
-	return waiting || err != nil, err
+	return found, waiting || err != nil, err
 }
 
-func (s *Service) settleSome(ctx context.Context, values []consensus.Value) (left bool, err error) {
-	cids := make([]api.Cid, len(values))
-	for i, v := range values {
+// settleSome returns how many of the notes it has removed.
+func (s *Service) settleSome(ctx context.Context, notes []consensus.Value) (settled int, err error) {
+	cids := make([]api.Cid, len(notes))
+	for i, v := range notes {
 		if cids[i], err = waitingCid(v); err != nil {
-			return true, err
+			return 0, err
 		}
 	}
 	found, err := s.cluster.Standings(ctx, cids)
 	if err != nil {
-		return true, err
+		return 0, err
 	}
 	var ops []consensus.Op
-	for i, v := range values {
+	for i, v := range notes {
 		switch {
 		case len(v.Data) > 0:
-			settled, err := s.succeed(ctx, cids[i], string(v.Data))
+			done, err := s.succeed(ctx, cids[i], string(v.Data))
 			if err != nil {
-				return true, err
+				return settled, err
 			}
-			left = left || !settled
+			if done {
+				settled++
+			}
 		case found[i].Held() || !found[i].Wanted:
 			ops = append(ops, consensus.DelValueOp(v.Key).IfRevision(v.Revision))
-		default:
-			left = true
 		}
 	}
 	if len(ops) == 0 {
-		return left, nil
+		return settled, nil
 	}
 	_, err = s.state.Commit(ctx, ops...) // where a note has changed meanwhile, it stays
-	return left, err
+	return settled + len(ops), err
 }
 
 // succeed ends the claim on a CID whose last request was replaced, once the replacement is held or gone.
