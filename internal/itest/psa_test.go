@@ -188,6 +188,8 @@ func TestManyRequestsForOneCid(t *testing.T) {
 	const each, rounds = 3, 8
 	c := Start(t)
 	contents := []string{InlineCid("one of two"), InlineCid("two of two")}
+	began := time.Now()
+	defer func() { t.Logf("%d requests came and went in %s", each*rounds*len(c.Peers), time.Since(began)) }()
 	var g errgroup.Group
 	for n := range each * len(c.Peers) {
 		p, q, content := c.Peers[n%len(c.Peers)], c.Peers[(n+1)%len(c.Peers)], contents[n%len(contents)]
@@ -218,6 +220,37 @@ func TestManyRequestsForOneCid(t *testing.T) {
 			if _, err := p.Allocation(content); !isStatus(err, 404) {
 				t.Errorf("%s is pinned on %s after the last request: %v", content, p.Name, err)
 			}
+		}
+	}
+}
+
+// A request never rests on a pin that another peer was told is gone.
+func TestRequestRightAfterUnpin(t *testing.T) {
+	c := Start(t)
+	content := InlineCid("pinned and unpinned")
+	for n := range 30 {
+		p, q, r := c.Peers[n%3], c.Peers[(n+1)%3], c.Peers[(n+2)%3]
+		if _, err := p.Do("POST", "/pins/"+content); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Allocation(content); err != nil { // r has applied the pin
+			t.Fatal(err)
+		}
+		if _, err := q.Do("DELETE", "/pins/"+content); err != nil {
+			t.Fatal(err)
+		}
+		made, err := r.AskToPin(content, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Allocation(content); err != nil {
+			t.Fatalf("round %d: requested and not pinned: %v", n, err)
+		}
+		if err := q.EndRequest(made.RequestID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Allocation(content); !isStatus(err, 404) {
+			t.Fatalf("round %d: pinned after the request: %v", n, err)
 		}
 	}
 }
