@@ -262,11 +262,41 @@ func isStatus(err error, code int) bool {
 
 // Requests that were acknowledged are there when the leader is killed in the midst of them, and when all peers are.
 func TestRequestsSurvive(t *testing.T) {
-	const clients, after = 8, 25
 	c := Start(t)
 	leader := c.leader()
+	acked := c.askThroughKill(leader)
+	t.Logf("%d requests were acknowledged", len(acked))
+	c.checkRequests(acked, c.others(leader)...)
+
+	c.Restart(leader)
+	c.AwaitReady(leader)
+	c.KillAll(c.Peers...)
+	for _, p := range c.Peers {
+		c.Restart(p)
+	}
+	c.AwaitReady(c.Peers...)
+	c.checkRequests(acked, c.Peers...)
+	for id := range acked {
+		if err := c.Peers[0].EndRequest(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range c.Peers {
+		for id := range acked {
+			if _, err := p.PinRequest(id); !isStatus(err, 404) {
+				t.Fatalf("request %s on %s after its end: %v", id, p.Name, err)
+			}
+		}
+	}
+}
+
+// askThroughKill makes requests with many clients through all peers and kills one of these meanwhile. It returns the CIDs
+// of the requests that were acknowledged, by their identifiers.
+func (c *Cluster) askThroughKill(victim *Peer) map[string]string {
+	c.t.Helper()
+	const clients, before, after = 8, 50, 25
 	var mu sync.Mutex
-	acked := make(map[string]string) // CID by request
+	acked := make(map[string]string)
 	killed := make(chan struct{})
 	var wg sync.WaitGroup
 	for client := range clients {
@@ -274,8 +304,7 @@ func TestRequestsSurvive(t *testing.T) {
 		wg.Go(func() {
 			for n, left := 0, after; left > 0; n++ {
 				name := fmt.Sprintf("client %d request %d", client, n)
-				made, err := p.AskToPin(InlineCid(name), name)
-				if err == nil {
+				if made, err := p.AskToPin(InlineCid(name), name); err == nil {
 					mu.Lock()
 					acked[made.RequestID] = InlineCid(name)
 					mu.Unlock()
@@ -288,41 +317,18 @@ func TestRequestsSurvive(t *testing.T) {
 			}
 		})
 	}
-	Eventually(t, 30*time.Second, func() error {
+	Eventually(c.t, 30*time.Second, func() error {
 		mu.Lock()
 		defer mu.Unlock()
-		if len(acked) < 50 {
+		if len(acked) < before {
 			return fmt.Errorf("%d requests so far", len(acked))
 		}
 		return nil
 	})
-	c.Kill(leader)
+	c.Kill(victim)
 	close(killed)
 	wg.Wait()
-	t.Logf("%d requests were acknowledged", len(acked))
-	c.checkRequests(acked, c.others(leader)...)
-
-	c.Restart(leader)
-	c.AwaitReady(leader)
-	c.KillAll(c.Peers...)
-	for _, p := range c.Peers {
-		c.Restart(p)
-	}
-	c.AwaitReady(c.Peers...)
-	c.checkRequests(acked, c.Peers...)
-	for id, cid := range acked {
-		if err := c.Peers[0].EndRequest(id); err != nil {
-			t.Fatal(err)
-		}
-		c.Unpinned(cid)
-	}
-	for _, p := range c.Peers {
-		for id := range acked {
-			if _, err := p.PinRequest(id); !isStatus(err, 404) {
-				t.Fatalf("request %s on %s after its end: %v", id, p.Name, err)
-			}
-		}
-	}
+	return acked
 }
 
 // checkRequests fails the test unless every peer has all the requests, and their pins.
