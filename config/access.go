@@ -54,8 +54,10 @@ func (a API) ReadAdminToken() (string, error) {
 }
 
 // Exposed lists the settings of the private listeners by which others than this machine can reach them.
-func (a API) Exposed() (settings []string) {
-	for _, l := range []struct{ setting, addr string }{{"api.listen", a.Listen}, {"api.rest_listen", a.RESTListen}} {
+func (c Config) Exposed() (settings []string) {
+	for _, l := range []struct{ setting, addr string }{
+		{"api.listen", c.API.Listen}, {"api.rest_listen", c.API.RESTListen}, {"psa.listen", c.PSA.Listen},
+	} {
 		if l.addr == "" {
 			continue
 		}

@@ -20,6 +20,8 @@ type Config struct {
 	Gateway Gateway `yaml:"gateway"`
 	// API holds the settings of the private listeners.
 	API API `yaml:"api"`
+	// PSA holds the settings of the pinning service.
+	PSA PSA `yaml:"psa"`
 	// Cluster holds the settings of the cluster peer.
 	Cluster Cluster `yaml:"cluster"`
 	// Log holds the settings of the log.
@@ -60,6 +62,12 @@ type API struct {
 	TLSKey string `yaml:"tls_key"`
 	// TLSClientCA is a file of authorities in PEM form, one of which must have signed a client's certificate.
 	TLSClientCA string `yaml:"tls_client_ca"`
+}
+
+// PSA configures the pinning service.
+type PSA struct {
+	// Listen is the address of the Pinning Service API alone, host:port; empty turns that listener off.
+	Listen string `yaml:"listen"`
 }
 
 // Cluster configures the cluster peer.

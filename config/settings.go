@@ -45,6 +45,7 @@ func table() []row {
 		{"api.tls_cert", "", "Certificate of the private listeners, a file in PEM form that is read again when it changes; empty: no TLS."},
 		{"api.tls_key", "", "Key of that certificate, a file in PEM form."},
 		{"api.tls_client_ca", "", "Authorities of client certificates, a file in PEM form; with it every client must show one."},
+		{"psa.listen", "127.0.0.1:9097", "Address of the Pinning Service API, which api.listen has under /psa/ too, host:port; empty turns it off."},
 		{"cluster.listen", "0.0.0.0:9096", "Address other cluster peers connect to, host:port."},
 		{"cluster.secret", "", "Secret all peers share, 64 hexadecimal digits; empty: generated on first start and kept in the data directory."},
 		{"cluster.peers", "", "Addresses of all first members, host:port; empty: a cluster of one."},
@@ -71,6 +72,8 @@ func sectionDoc(path string) string {
 		return "The public gateway."
 	case "api":
 		return "The private listeners. Without credentials, whoever reaches them controls the peer."
+	case "psa":
+		return "The pinning service, for which the settings of the private listeners hold, too."
 	case "cluster":
 		return "The cluster peer: who the others are and how pins are replicated."
 	case "log":

@@ -127,6 +127,7 @@ func (c Config) checkListeners(fs *faults) {
 		{"gateway.listen", c.Gateway.Listen, false},
 		{"api.listen", c.API.Listen, false},
 		{"api.rest_listen", c.API.RESTListen, true},
+		{"psa.listen", c.PSA.Listen, true},
 		{"cluster.listen", c.Cluster.Listen, false},
 	} {
 		if l.addr == "" && l.optional {

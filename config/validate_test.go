@@ -142,7 +142,7 @@ func TestExposed(t *testing.T) {
 		"127.0.0.1:1": false, "localhost:1": false, "[::1]:1": false, "127.1.2.3:1": false, "[::ffff:127.0.0.1]:1": false,
 		":1": true, "0.0.0.0:1": true, "[::]:1": true, "10.0.0.1:1": true, "localhost.example:1": true, "nonsense": true, "": false,
 	} {
-		if got := len(API{Listen: "127.0.0.1:9", RESTListen: addr}.Exposed()) > 0; got != want {
+		if got := len(Config{API: API{Listen: "127.0.0.1:9"}, PSA: PSA{Listen: addr}}.Exposed()) > 0; got != want {
 			t.Errorf("%q is exposed: %t, want %t", addr, got, want)
 		}
 	}

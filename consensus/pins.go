@@ -120,6 +120,14 @@ func (c *Consensus) Events(ctx context.Context, after Position, limit int) ([]Ev
 	return c.machine.Events(ctx, after, limit)
 }
 
+// Removed lists the CIDs whose pins were removed on this peer behind entry seen,
+// some of them pinned again since, and returns the entry to name in the next
+// call. ok is false when it no longer knows, as in the first call: the caller then
+// has to look for himself. Any number of callers may ask.
+func (c *Consensus) Removed(seen uint64) (cids []api.Cid, now uint64, ok bool) {
+	return c.machine.Removed(seen)
+}
+
 // Applied returns the index of the last applied entry that holds operations.
 func (c *Consensus) Applied() uint64 { return c.machine.Applied() }
 

@@ -47,7 +47,7 @@ func newMatrix(t *testing.T) *matrix {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &matrix{t: t, handler: guard.Wrap(Handler(rpc.Clients, NewREST(matrixREST(f))), access.Private)}
+	return &matrix{t: t, handler: guard.Wrap(Handler(rpc.Clients, http.NotFoundHandler(), NewREST(matrixREST(f))), access.Private)}
 }
 
 // matrixREST turns every route on.

@@ -14,6 +14,12 @@ import (
 	"github.com/underlay/underlay/consensus"
 )
 
+// RetryAfter is retryAfterSeconds for the APIs in packages of their own.
+const RetryAfter = retryAfterSeconds
+
+// ErrorStatus is errorStatus for the APIs in packages of their own.
+func ErrorStatus(err error) int { return errorStatus(err) }
+
 // retryAfterSeconds is the Retry-After of every 503: long enough for an election, short enough not to be noticed.
 const retryAfterSeconds = "1"
 

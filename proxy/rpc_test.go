@@ -92,7 +92,7 @@ func joinRPC(t testing.TB, network *testNetwork, name string, pinset *mapPinset,
 	serve(t, calls, rpc.Members, time.Second)
 	network.reach(r.self, calls.Addr().String())
 	guard := newGuard(t, r.self, access.Options{Kubo: conf.API.Authorizations, Open: true})
-	r.serving = serve(t, l, guard.Wrap(Handler(rpc.Clients, http.NotFoundHandler()), access.Private), time.Second)
+	r.serving = serve(t, l, guard.Wrap(Handler(rpc.Clients, http.NotFoundHandler(), http.NotFoundHandler()), access.Private), time.Second)
 	return r
 }
 

@@ -42,7 +42,7 @@ type entrance struct {
 
 // openEntrance makes it from the settings and from what the peer knows of the cluster's credentials. If nobody could get
 // in, or everybody whom nobody meant, it says what to do.
-func openEntrance(conf config.API, files accessFiles, p *peer.Peer, logger *slog.Logger) (*entrance, error) {
+func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *slog.Logger) (*entrance, error) {
 	node, err := p.Node().Repo.Config()
 	if err != nil {
 		return nil, fmt.Errorf("read the node's settings: %w", err)
@@ -54,7 +54,7 @@ func openEntrance(conf config.API, files accessFiles, p *peer.Peer, logger *slog
 	exposed := conf.Exposed()
 	e.guard = access.New(access.Options{
 		Registry: e.registry, AdminToken: files.adminToken, Kubo: node.API.Authorizations,
-		Open:   len(exposed) == 0 || conf.TrustNetwork || conf.TLSClientCA != "",
+		Open:   len(exposed) == 0 || conf.API.TrustNetwork || conf.API.TLSClientCA != "",
 		Logger: logger,
 	})
 	if e.guard.Closed() {
@@ -67,6 +67,9 @@ func openEntrance(conf config.API, files accessFiles, p *peer.Peer, logger *slog
 
 // clients lets those through to the private APIs who may use them.
 func (e *entrance) clients(h http.Handler) http.Handler { return e.guard.Wrap(h, access.Private) }
+
+// pinning lets those through to the listener of the pinning service who may use it.
+func (e *entrance) pinning(h http.Handler) http.Handler { return e.guard.Wrap(h, access.Pinning) }
 
 // members adds to what members of the cluster may ask what they ask each other about credentials.
 func (e *entrance) members(rpc *proxy.RPC) http.Handler {

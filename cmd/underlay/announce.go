@@ -22,8 +22,12 @@ func announce(conf config.Config, api net.Addr, env environment, logger *slog.Lo
 	if len(dirs) == 0 {
 		return none
 	}
+	scheme := "http"
+	if conf.API.TLSCert != "" {
+		scheme = "https"
+	}
 	entry, err := runfile.Announce(dirs[0], runfile.Peer{
-		Name: conf.Name, DataDir: conf.DataDir, API: "http://" + reachable(api), PID: os.Getpid(), Cluster: clusterOf(conf),
+		Name: conf.Name, DataDir: conf.DataDir, API: scheme + "://" + reachable(api), PID: os.Getpid(), Cluster: clusterOf(conf),
 	})
 	if err != nil {
 		logger.Warn("the command line will not find this peer by itself", "error", err)

@@ -42,7 +42,7 @@ func devCommand(env environment) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.dir, "dir", "", "keep the data in this `directory` (default: a temporary one, removed at the end)")
 	cmd.Flags().IntVar(&o.peers, "peers", 3, "number of peers")
-	cmd.Flags().IntVar(&o.basePort, "base-port", 0, "move all ports: peer n listens on P+100(n-1)+80 (gateway), +95 (API), +94 (REST), +96, +1")
+	cmd.Flags().IntVar(&o.basePort, "base-port", 0, "move all ports: peer n listens on P+100(n-1)+80 (gateway), +95 (API), +94 (REST), +97 (pinning service), +96, +1")
 	cmd.Flags().StringVar(&o.config, "config", "", "settings `file` in YAML that applies to every peer")
 	cmd.Flags().BoolVar(&o.public, "public", false, "join the public IPFS network")
 	return cmd
@@ -138,6 +138,7 @@ type clusterFilePeer struct {
 	Gateway string `json:"gateway"`
 	API     string `json:"api"`
 	REST    string `json:"rest"`
+	PSA     string `json:"psa"`
 }
 
 func (c *devCluster) writeFile() error {
@@ -149,6 +150,7 @@ func (c *devCluster) writeFile() error {
 		}
 		file.Peers = append(file.Peers, clusterFilePeer{
 			Name: p.Name, ID: id, PID: p.pid(), Gateway: p.gatewayURL(), API: p.apiURL(), REST: p.restURL(),
+			PSA: p.psaURL(),
 		})
 	}
 	raw, err := json.MarshalIndent(file, "", "  ")
@@ -181,9 +183,9 @@ func (p devPeer) peerID() (string, error) {
 // describe prints where the peers are and what to try.
 func (c *devCluster) describe() {
 	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "\nPEER\tPID\tGATEWAY\tIPFS RPC + REST\tREST\n")
+	fmt.Fprintf(table, "\nPEER\tPID\tGATEWAY\tIPFS RPC + REST\tREST\tPINNING SERVICE\n")
 	for _, p := range c.peers {
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\n", p.Name, p.pid(), p.gatewayURL(), p.apiURL(), p.restURL())
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", p.Name, p.pid(), p.gatewayURL(), p.apiURL(), p.restURL(), p.psaURL())
 	}
 	table.Flush()
 	first, last := c.peers[0], c.peers[len(c.peers)-1]

@@ -36,7 +36,7 @@ type devPeer struct {
 	Name string
 	dir  string
 
-	gateway, api, rest, cluster, swarm int
+	gateway, api, rest, psa, cluster, swarm int
 
 	tls bool // its private listeners speak HTTPS
 }
@@ -53,6 +53,7 @@ func (p devPeer) scheme() string {
 func (p devPeer) gatewayURL() string { return "http://" + loopback(p.gateway) }
 func (p devPeer) apiURL() string     { return p.scheme() + loopback(p.api) }
 func (p devPeer) restURL() string    { return p.scheme() + loopback(p.rest) }
+func (p devPeer) psaURL() string     { return p.scheme() + loopback(p.psa) }
 func (p devPeer) configFile() string { return filepath.Join(p.dir, "underlay.yaml") }
 func (p devPeer) logFile() string    { return filepath.Join(p.dir, "underlay.log") }
 
@@ -66,11 +67,11 @@ func newDevPeer(dir string, n, base int) devPeer {
 	name := "peer" + strconv.Itoa(n+1)
 	p := devPeer{Name: name, dir: filepath.Join(dir, name)}
 	if base == 0 {
-		p.gateway, p.api, p.rest, p.cluster, p.swarm = 8080, 9095, 9094, 9096, 4001
+		p.gateway, p.api, p.rest, p.psa, p.cluster, p.swarm = 8080, 9095, 9094, 9097, 9096, 4001
 	} else {
-		p.gateway, p.api, p.rest, p.cluster, p.swarm = base+80, base+95, base+94, base+96, base+1
+		p.gateway, p.api, p.rest, p.psa, p.cluster, p.swarm = base+80, base+95, base+94, base+97, base+96, base+1
 	}
-	for _, port := range []*int{&p.gateway, &p.api, &p.rest, &p.cluster, &p.swarm} {
+	for _, port := range []*int{&p.gateway, &p.api, &p.rest, &p.psa, &p.cluster, &p.swarm} {
 		*port += n * portStep
 	}
 	return p
@@ -136,6 +137,7 @@ func (p devPeer) apply(settings map[string]any, members []string, secret string,
 	section(settings, "gateway")["listen"] = loopback(p.gateway)
 	section(settings, "api")["listen"] = loopback(p.api)
 	section(settings, "api")["rest_listen"] = loopback(p.rest)
+	section(settings, "psa")["listen"] = loopback(p.psa)
 	cluster := section(settings, "cluster")
 	cluster["listen"] = loopback(p.cluster)
 	cluster["peers"] = members
@@ -205,7 +207,7 @@ func (l devLayout) checkPorts() error {
 		for _, use := range []struct {
 			name string
 			port int
-		}{{"gateway", p.gateway}, {"API", p.api}, {"REST", p.rest}, {"cluster", p.cluster}, {"IPFS swarm", p.swarm}} {
+		}{{"gateway", p.gateway}, {"API", p.api}, {"REST", p.rest}, {"pinning service", p.psa}, {"cluster", p.cluster}, {"IPFS swarm", p.swarm}} {
 			listener, err := net.Listen("tcp", loopback(use.port))
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s of %s: %w", use.name, p.Name, err))

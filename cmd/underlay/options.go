@@ -12,6 +12,7 @@ import (
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
+	"github.com/underlay/underlay/proxy/psa"
 )
 
 // This file turns the configuration into each component's own options; components do not know package config.
@@ -69,6 +70,11 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 		Listener: l,
 		Logger:   logger,
 	}
+}
+
+func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
+	requests := p.Requests()
+	return psa.Options{State: requests, Cluster: requests, Logger: logger}
 }
 
 func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {

@@ -16,6 +16,7 @@ import (
 	"github.com/underlay/underlay/internal/httpserver"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
+	"github.com/underlay/underlay/proxy/psa"
 )
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
@@ -44,11 +45,12 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	defer joinClose(&err, "gateway", gw)
 
-	door, err := openEntrance(conf.API, files, p, logger)
+	door, err := openEntrance(conf, files, p, logger)
 	if err != nil {
 		return err
 	}
 	rest := proxy.NewREST(restOptions(ctx, p, logger))
+	pinning := psa.New(psaOptions(p, logger))
 	rpc, err := proxy.NewRPC(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
 		return err
@@ -63,6 +65,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return p.Serve(inside) })
 	all.Go(func() error { return door.registry.Serve(inside) })
+	all.Go(func() error { return pinning.Serve(inside) })
 	all.Go(func() error {
 		members := proxy.Members(door.members(rpc), rest)
 		return proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve(inside)
@@ -70,26 +73,27 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 
 	clients, ctx := errgroup.WithContext(ctx)
 	serveClients := func(l net.Listener, h http.Handler) {
-		clients.Go(func() error {
-			return proxy.NewServer(l, files.tls, door.clients(h), conf.ShutdownTimeout/2, logger).Serve(ctx)
-		})
+		if l != nil {
+			clients.Go(func() error {
+				return proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve(ctx)
+			})
+		}
 	}
 	clients.Go(func() error { return gw.Serve(ctx) })
-	serveClients(listeners.api, proxy.Handler(rpc.Clients, rest))
-	if listeners.rest != nil {
-		serveClients(listeners.rest, rest)
-	}
+	serveClients(listeners.api, door.clients(proxy.Handler(rpc.Clients, pinning.Handler(), rest)))
+	serveClients(listeners.rest, door.clients(rest))
+	serveClients(listeners.psa, door.pinning(pinning.Handler()))
 	all.Go(func() error {
 		defer stopInside()
 		return clients.Wait()
 	})
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
-		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen)
+		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen, "psa", conf.PSA.Listen)
 	return all.Wait()
 }
 
-// listenerSet holds a peer's HTTP listeners; rest is nil when it is off.
-type listenerSet struct{ gateway, api, rest net.Listener }
+// listenerSet holds a peer's HTTP listeners; rest and psa are nil when they are off.
+type listenerSet struct{ gateway, api, rest, psa net.Listener }
 
 func listen(conf config.Config) (set *listenerSet, err error) {
 	set = &listenerSet{}
@@ -105,6 +109,7 @@ func listen(conf config.Config) (set *listenerSet, err error) {
 		{"gateway.listen", conf.Gateway.Listen, &set.gateway},
 		{"api.listen", conf.API.Listen, &set.api},
 		{"api.rest_listen", conf.API.RESTListen, &set.rest},
+		{"psa.listen", conf.PSA.Listen, &set.psa},
 	} {
 		if l.addr == "" {
 			continue
@@ -119,7 +124,7 @@ func listen(conf config.Config) (set *listenerSet, err error) {
 // Close gives the addresses back; a server that has closed its listener already does no harm.
 func (s *listenerSet) Close() error {
 	var errs []error
-	for _, l := range []net.Listener{s.gateway, s.api, s.rest} {
+	for _, l := range []net.Listener{s.gateway, s.api, s.rest, s.psa} {
 		if l == nil {
 			continue
 		}

@@ -128,7 +128,7 @@ func threeConfigs(t *testing.T) []config.Config {
 		conf.Name = fmt.Sprint("peer", n+1)
 		conf.DataDir = t.TempDir()
 		conf.PublicNetwork = false
-		conf.Gateway.Listen, conf.API.Listen, conf.API.RESTListen = freeAddr(t), freeAddr(t), freeAddr(t)
+		conf.Gateway.Listen, conf.API.Listen, conf.API.RESTListen, conf.PSA.Listen = freeAddr(t), freeAddr(t), freeAddr(t), freeAddr(t)
 		conf.Cluster.Listen = freeAddr(t)
 		conf.Cluster.Secret = config.Secret(strings.Repeat("5e", 32))
 		conf.IPFS = config.KuboSettings{"Addresses": map[string]any{"Swarm": []any{"/ip4/127.0.0.1/tcp/0"}}}

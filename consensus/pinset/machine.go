@@ -45,6 +45,8 @@ type Machine struct {
 	dirty   *dirtySet
 	spaces  *spaces
 	history *history
+	// removals may be asked by anybody.
+	removals removals
 
 	// Of raft's goroutine only.
 	clients *clientTable
@@ -92,6 +94,7 @@ func (m *Machine) load() error {
 	}
 	m.spaces.changedAll(index)
 	m.history.restart(index)
+	m.removals.forget(index)
 	m.applied.set(index)
 	return nil
 }

@@ -101,7 +101,7 @@ func flagsFor(t *testing.T, dir string) []string {
 	port := func(offset int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(base+offset)) }
 	return []string{
 		"--data-dir", dir, "--public-network=false", "--gateway-listen", port(80), "--api-listen", port(95),
-		"--api-rest-listen", port(94), "--cluster-listen", port(96), "--ipfs", `Addresses.Swarm=["/ip4/127.0.0.1/tcp/` + strconv.Itoa(base+1) + `"]`,
+		"--api-rest-listen", port(94), "--psa-listen", port(97), "--cluster-listen", port(96), "--ipfs", `Addresses.Swarm=["/ip4/127.0.0.1/tcp/` + strconv.Itoa(base+1) + `"]`,
 	}
 }
 

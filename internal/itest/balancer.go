@@ -20,6 +20,7 @@ import (
 type Balancer struct {
 	API     string // http://host:port of the RPC and REST APIs
 	Gateway string // http://host:port of the gateways
+	PSA     string // http://host:port of the pinning service APIs
 	*http.Client
 }
 
@@ -70,11 +71,13 @@ type balancerService struct {
 // test is skipped, but not in CI.
 func (c *Cluster) Balance() *Balancer {
 	c.t.Helper()
-	var apis, gateways []string
+	var apis, gateways, psas []string
 	for _, p := range c.Peers {
-		apis, gateways = append(apis, p.API), append(gateways, p.Gateway)
+		apis, gateways, psas = append(apis, p.API), append(gateways, p.Gateway), append(psas, p.PSA)
 	}
-	b := &Balancer{API: StartBalancer(c.t, apis), Gateway: StartBalancer(c.t, gateways), Client: newClient()}
+	b := &Balancer{
+		API: StartBalancer(c.t, apis), Gateway: StartBalancer(c.t, gateways), PSA: StartBalancer(c.t, psas), Client: newClient(),
+	}
 	Eventually(c.t, 10*time.Second, func() error {
 		resp, err := b.Get(b.API + "/health")
 		if err != nil {

@@ -26,7 +26,7 @@ func TestClientExamples(t *testing.T) {
 		cmd.Dir = examples
 		checkExample(t, c, cmd, "hello from Go")
 	})
-	packages := npmInstall(t, examples)
+	packages := npmInstall(t, examples, "package.json", "kubo-rpc-client.mjs", "ipfs-http-client.mjs", "ipfs-cluster.mjs")
 	for _, client := range []string{"kubo-rpc-client", "ipfs-http-client", "ipfs-cluster"} {
 		t.Run(client, func(t *testing.T) {
 			cmd := exec.Command("node", client+".mjs", b.API)
@@ -36,20 +36,20 @@ func TestClientExamples(t *testing.T) {
 	}
 }
 
-// npmInstall copies the JavaScript examples into a temporary directory, installs what they need and returns the
-// directory. Without npm on the machine the test is skipped, but not in CI.
-func npmInstall(t *testing.T, examples string) string {
+// npmInstall copies files into a temporary directory, installs what their package.json needs and returns the directory.
+// Without npm on the machine the test is skipped, but not in CI.
+func npmInstall(t *testing.T, from string, files ...string) string {
 	t.Helper()
 	npm, err := exec.LookPath("npm")
 	if err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
 		}
-		t.Skip("needs npm and Node.js for the JavaScript examples")
+		t.Skip("needs npm and Node.js for the JavaScript clients")
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "kubo-rpc-client.mjs", "ipfs-http-client.mjs", "ipfs-cluster.mjs"} {
-		raw, err := os.ReadFile(filepath.Join(examples, name))
+	for _, name := range files {
+		raw, err := os.ReadFile(filepath.Join(from, name))
 		if err != nil {
 			t.Fatal(err)
 		}

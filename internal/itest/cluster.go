@@ -39,6 +39,7 @@ type Peer struct {
 	Gateway string `json:"gateway"`
 	API     string `json:"api"`
 	REST    string `json:"rest"`
+	PSA     string `json:"psa"`
 
 	dir     string
 	http    *http.Client
@@ -279,7 +280,7 @@ func FreePorts(t testing.TB) int {
 
 func free(base int) bool {
 	for port := base; port < base+500; port += 100 {
-		for _, offset := range []int{1, 80, 94, 95, 96} {
+		for _, offset := range []int{1, 80, 94, 95, 96, 97} {
 			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+offset)))
 			if err != nil {
 				return false

@@ -23,7 +23,7 @@ func TestDevTellsAndStops(t *testing.T) {
 		return string(raw)
 	}
 	for _, p := range c.Peers {
-		for _, text := range []string{p.Name, p.Gateway, p.API, p.REST, strconv.Itoa(p.PID)} {
+		for _, text := range []string{p.Name, p.Gateway, p.API, p.REST, p.PSA, strconv.Itoa(p.PID)} {
 			Eventually(t, 5*time.Second, func() error { return contains(output(), text) })
 		}
 	}

@@ -24,7 +24,7 @@ func (c *Cluster) newcomer(name string, at ...int) *Peer {
 	}
 	base := FreePorts(c.t)
 	url := func(offset int) string { return fmt.Sprintf("http://127.0.0.1:%d", base+offset) }
-	p := &Peer{Name: name, dir: filepath.Join(c.Dir, name), http: newClient(), Gateway: url(80), API: url(95), REST: url(94)}
+	p := &Peer{Name: name, dir: filepath.Join(c.Dir, name), http: newClient(), Gateway: url(80), API: url(95), REST: url(94), PSA: url(97)}
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		c.t.Fatal(err)
 	}
@@ -33,9 +33,10 @@ data_dir: %s
 public_network: false
 gateway: {listen: "127.0.0.1:%d"}
 api: {listen: "127.0.0.1:%d", rest_listen: "127.0.0.1:%d"}
+psa: {listen: "127.0.0.1:%d"}
 cluster: {listen: "127.0.0.1:%d", secret: %s, peers: [%s]}
 ipfs: {Addresses: {Swarm: ["/ip4/127.0.0.1/tcp/%d"]}}
-`, name, filepath.Join(p.dir, "data"), base+80, base+95, base+94, base+96, secret, strings.Join(addrs, ", "), base+1)
+`, name, filepath.Join(p.dir, "data"), base+80, base+95, base+94, base+97, base+96, secret, strings.Join(addrs, ", "), base+1)
 	for file, content := range map[string]string{"underlay.yaml": settings, "underlay.log": ""} {
 		if err := os.WriteFile(filepath.Join(p.dir, file), []byte(content), 0o600); err != nil {
 			c.t.Fatal(err)

@@ -6,8 +6,8 @@ module=$(go list -m)
 
 # Every package and what it may import of ours. Tests may import more.
 declare -A allowed=(
-	[config]="" [consensus]="" [gateway]="" [proxy]="consensus" [proxy/access]="consensus" [peer]="consensus"
-	[cmd/underlay]="config gateway proxy proxy/access peer"
+	[config]="" [consensus]="" [gateway]="" [proxy]="consensus" [proxy/access]="consensus" [proxy/psa]="consensus" [peer]="consensus"
+	[cmd/underlay]="config gateway proxy proxy/access proxy/psa peer"
 )
 
 fail=0

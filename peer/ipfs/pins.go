@@ -18,6 +18,7 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 	"github.com/ipfs/kubo/core"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/underlay/underlay/peer/ipfs/swap"
 )
@@ -138,11 +139,11 @@ func (p *Pins) Whole(ctx context.Context, wanted api.Pin) (bool, error) {
 // how long no new block has come, and may end the fetch with an error. The caller holds the node's pin lock, unless it
 // checks again later that all blocks are here, and may read progress meanwhile.
 func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.ProgressTracker, watch func(idle time.Duration) error) error {
-	p.dialOrigins(ctx, pin.Origins)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ctx = swap.Bulk(ctx)
 
+	dialed := p.dialOrigins(ctx, pin.Origins)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -154,6 +155,7 @@ func (p *Pins) Fetch(ctx context.Context, pin api.Pin, progress *merkledag.Progr
 	}
 	cancel(nil)
 	<-watched
+	dialed.Wait()
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", pin.Cid, err)
 	}
@@ -193,13 +195,21 @@ func watchProgress(ctx context.Context, cancel context.CancelCauseFunc, progress
 	}
 }
 
-// dialOrigins connects to the places that the pin's user knows to have the content; a failure only costs speed.
-func (p *Pins) dialOrigins(ctx context.Context, origins []api.Multiaddr) {
+// dialOrigins begins to connect to the places that the pin's user knows to have the content, and returns what waits for
+// the last attempt; the end of ctx ends them all. A failure only costs speed.
+func (p *Pins) dialOrigins(ctx context.Context, origins []api.Multiaddr) *sync.WaitGroup {
+	var addrs []ma.Multiaddr
 	for _, origin := range origins {
-		if info, err := peer.AddrInfoFromP2pAddr(origin.Value()); err == nil {
-			_ = p.node.PeerHost.Connect(ctx, *info)
+		if _, id := peer.SplitAddr(origin.Value()); id != "" { // else it cannot be dialed
+			addrs = append(addrs, origin.Value())
 		}
 	}
+	var dialing sync.WaitGroup
+	nodes, _ := peer.AddrInfosFromP2pAddrs(addrs...) // none if one is wrong, which none is now
+	for _, node := range nodes {
+		dialing.Go(func() { _ = p.node.PeerHost.Connect(ctx, node) })
+	}
+	return &dialing
 }
 
 // Pin pins blocks that are already here. The caller holds the pin lock and the CID's lock.

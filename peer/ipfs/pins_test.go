@@ -3,8 +3,10 @@ package ipfs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 func TestPinChangesMode(t *testing.T) {
@@ -137,11 +140,48 @@ func TestFetchDialsOrigins(t *testing.T) {
 	if len(pin.Origins) == 0 {
 		t.Fatal("the source has no addresses")
 	}
+	nameless, err := api.NewMultiaddr("/ip4/127.0.0.1/tcp/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin.Origins = append(pin.Origins, nameless)
 	if err := newPins(t, target).Fetch(within(t, 20*time.Second), pin, new(merkledag.ProgressTracker), GiveUpWhenStalled); err != nil {
 		t.Fatal(err)
 	}
 	if got := stored(t, target, tr.left.Cid()); !got[0] {
 		t.Error("the leaf is not stored")
+	}
+}
+
+// A place that does not answer holds up nothing: the content may come from elsewhere meanwhile.
+func TestFetchDoesNotWaitForOrigins(t *testing.T) {
+	node, source := newNode(t), newNode(t)
+	connect(t, node, source)
+	tr := addTree(t, source, "not at its origin")
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	pin := pinOf(tr.root, api.PinModeRecursive)
+	for n := range 3 {
+		id, err := peer.Decode([]string{
+			"12D3KooWBdmLJjhpgJ9KZgLM3f894ff9xyBfPvPjFNn7MKJpyrC2", "12D3KooWMKGkhgbyonn68fA97ovFHzueaA8g1UwV4DzSvCo2Wwcw",
+			"12D3KooWPqku2RWkMLsQHN2CskxZVg9t3NJ9nziubN3q2MVzvSMT",
+		}[n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		origin, err := api.NewMultiaddr(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s", silent.Addr().(*net.TCPAddr).Port, id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pin.Origins = append(pin.Origins, origin)
+	}
+	began := time.Now()
+	err = newPins(t, node).Fetch(within(t, 20*time.Second), pin, new(merkledag.ProgressTracker), GiveUpWhenStalled)
+	if took := time.Since(began); err != nil || took > 4*time.Second {
+		t.Errorf("fetched in %s, %v", took, err)
 	}
 }
 
