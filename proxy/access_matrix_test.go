@@ -53,7 +53,7 @@ func newMatrix(t *testing.T) *matrix {
 // matrixREST turns every route on.
 func matrixREST(f *restFake) RESTOptions {
 	return RESTOptions{
-		Cluster: f, Monitor: f, Pinset: emptyPinset{newMapPinset(nil)},
+		Cluster: f, Monitor: f, Pinset: emptyPinset{newMapPinset(nil)}, Events: f,
 		Consensus: func() consensus.Status { return consensus.Status{} },
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/event"
 	"github.com/underlay/underlay/internal/pinstatus"
 )
 
@@ -246,6 +248,16 @@ func (f *restFake) RecoverAll(ctx context.Context, out chan<- api.GlobalPinInfo)
 func (f *restFake) RecoverAllLocal(ctx context.Context, out chan<- api.PinInfo) error {
 	f.change("recover all local")
 	return f.StatusAllLocal(ctx, api.TrackerStatusUndefined, out)
+}
+
+func (f *restFake) Rebalance(_ context.Context, dry bool, each func(event.Move) error) error {
+	f.change("rebalance, dry %v", dry)
+	return errors.Join(each(event.Move{Cid: restCid1, From: restPid1, To: restPid1}), f.fail)
+}
+
+// FollowEvents tells nothing.
+func (f *restFake) FollowEvents(context.Context, *consensus.Position, func(event.Event) error) error {
+	return errors.Join(f.fail, errors.New("no events"))
 }
 
 func (f *restFake) RepoGC(ctx context.Context) (api.GlobalRepoGC, error) {
