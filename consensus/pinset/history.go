@@ -133,3 +133,20 @@ func (m *Machine) Events(ctx context.Context, after Position, limit int) ([]Even
 		}
 	}
 }
+
+// Removed lists the CIDs whose pins were removed behind entry seen, oldest first
+// and some of them pinned again since, and returns the entry to name in the next
+// call. ok is false when that is no longer remembered.
+func (m *Machine) Removed(seen uint64) (cids []api.Cid, now uint64, ok bool) {
+	now = m.Applied() // first: what is removed meanwhile is listed once more
+	events, _, err := m.history.after(Behind(seen), historyLen)
+	if err != nil {
+		return nil, now, false
+	}
+	for _, e := range events {
+		if e.Kind == OpUnpin {
+			cids = append(cids, e.Cid)
+		}
+	}
+	return cids, now, true
+}

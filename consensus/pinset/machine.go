@@ -45,8 +45,6 @@ type Machine struct {
 	dirty   *dirtySet
 	spaces  *spaces
 	history *history
-	// removals may be asked by anybody.
-	removals removals
 
 	// Of raft's goroutine only.
 	clients *clientTable
@@ -94,7 +92,6 @@ func (m *Machine) load() error {
 	}
 	m.spaces.changedAll(index)
 	m.history.restart(index)
-	m.removals.forget(index)
 	m.applied.set(index)
 	return nil
 }

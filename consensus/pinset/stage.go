@@ -72,7 +72,7 @@ func (a *application) commit() error {
 		return nil
 	}
 	count := a.count
-	var cids, removed []api.Cid
+	var cids []api.Cid
 	var values []string
 	members := false
 	for _, s := range a.slots {
@@ -94,9 +94,6 @@ func (a *application) commit() error {
 				return err
 			}
 			count += present(s.value) - present(s.before)
-			if s.value == nil && s.before != nil {
-				removed = append(removed, c)
-			}
 		}
 		if err := a.writeValue(s); err != nil {
 			return err
@@ -115,7 +112,6 @@ func (a *application) commit() error {
 	a.dirty.add(cids, members)
 	a.spaces.changed(a.index, values)
 	a.history.add(a.events)
-	a.removals.add(a.index, removed)
 	a.applied.set(a.index)
 	return nil
 }
