@@ -30,6 +30,10 @@ test: build stock ## run all tests, those with real clusters included
 test-rpc: build stock ## compare the RPC API with a plain kubo's, request by request
 	go test -count 1 -timeout 10m ./internal/rpcdiff
 
+.PHONY: fuzz
+fuzz: ## run every fuzz target for 30 seconds (FUZZ_TIME=10m for more)
+	internal/tools/fuzz.sh $(or $(FUZZ_TIME),30s)
+
 .PHONY: fault
 fault: build ## run the long fault tests: kills, outages and, as root, power cuts (UNDERLAY_SEED=n replays)
 	UNDERLAY_FAULT=1 go test -v -count 1 -timeout 150m ./internal/itest ./consensus/...
