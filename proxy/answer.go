@@ -52,9 +52,12 @@ func streams(r *http.Request) bool {
 	return (progress || r.ContentLength < 0) && direct(r)
 }
 
+// proxyHeaders are what a proxy on the way adds to a request.
+func proxyHeaders() []string { return []string{"Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip"} }
+
 // direct tells that no proxy stands between the client and this peer, as far as a request can show it.
 func direct(r *http.Request) bool {
-	for _, added := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip"} {
+	for _, added := range proxyHeaders() {
 		if r.Header.Get(added) != "" {
 			return false
 		}

@@ -3,7 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -164,12 +166,36 @@ func restCORS(next http.Handler) http.Handler {
 func (a *rest) refuseOtherSites(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := protection.Check(r); err != nil {
+		err := protection.Check(r)
+		if err == nil && rebound(r) {
+			err = fmt.Errorf("a page of %s, which now leads to this machine, may not use its API", r.Host)
+		}
+		if err != nil {
 			a.fail(w, r, withStatus(http.StatusForbidden, err))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// rebound tells a page whose host's name was made to lead to this machine after the page was loaded: for its browser that is
+// the page's own site.
+func rebound(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if !ok || !local.IP.IsLoopback() || r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
+		return false
+	}
+	for _, added := range proxyHeaders() {
+		if r.Header.Get(added) != "" { // a proxy on this machine stands between, which other machines reach
+			return false
+		}
+	}
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host != "localhost" && !strings.HasSuffix(host, ".localhost") && (ip == nil || !ip.IsLoopback())
 }
 
 // restSlash sends paths with a slash at the end to the path without it. 307 keeps a POST a POST.

@@ -329,3 +329,39 @@ func TestRoutesAreDescribed(t *testing.T) {
 		t.Errorf("%s is described and not there", route)
 	}
 }
+
+// A page whose name was made to lead to this machine is refused, whatever it asks for; pages of this machine and clients
+// that are no browsers are not, nor what comes through a proxy.
+func TestRESTRefusesReboundPages(t *testing.T) {
+	server := restServe(t, newRestFake(), nil)
+	for name, c := range map[string]struct {
+		host    string
+		headers map[string]string
+		want    int
+	}{
+		"rebound page":            {"evil.example:9094", map[string]string{"Origin": "http://evil.example:9094"}, 403},
+		"rebound page that reads": {"evil.example:9094", map[string]string{"Sec-Fetch-Site": "same-origin"}, 403},
+		"rebound to an address":   {"10.0.0.1", map[string]string{"Sec-Fetch-Site": "same-origin"}, 403},
+		"page of this machine":    {"localhost:9094", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
+		"page of this address":    {"[::1]:9094", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
+		"no browser":              {"cluster.example", nil, 200},
+		"through a proxy":         {"cluster.example", map[string]string{"Sec-Fetch-Site": "same-origin", "X-Forwarded-For": "10.0.0.9"}, 200},
+	} {
+		req, err := http.NewRequest(http.MethodGet, server.URL+"/id", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = c.host
+		for key, value := range c.headers {
+			req.Header.Set(key, value)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.want {
+			t.Errorf("%s: status %d, want %d", name, resp.StatusCode, c.want)
+		}
+	}
+}
