@@ -60,15 +60,15 @@ func TestStandings(t *testing.T) {
 		if p := standingOf(t, r, api.NewCid(absent.Cid())); p.Wanted || p.Held() {
 			t.Errorf("what is not pinned stands as %+v", p)
 		}
-		nodes, err := r.Requests().Nodes(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, other := range []*running{a, b} {
-			addrs := nodes[other.ID()]
-			if len(addrs) == 0 || !strings.HasSuffix(addrs[0].String(), "/p2p/"+other.Node().Identity.String()) {
-				t.Errorf("%s knows the node of %s at %v", r.opts.Name, other.opts.Name, addrs)
-			}
+			eventually(t, r.opts.Name+" knows the node of "+other.opts.Name, func() bool { // once they have greeted each other
+				nodes, err := r.Requests().Nodes(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				addrs := nodes[other.ID()]
+				return len(addrs) > 0 && strings.HasSuffix(addrs[0].String(), "/p2p/"+other.Node().Identity.String())
+			})
 		}
 	}
 	b.stop()
