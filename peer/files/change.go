@@ -29,6 +29,7 @@ type writer struct {
 	tried     uint64  // the seq of the commit that has failed
 
 	root *mfs.Root          // of live; nil: to be opened. Set by who has the turn.
+	uses int                // uploads that put nodes into root
 	end  context.CancelFunc // of root
 }
 
@@ -183,8 +184,14 @@ func (f *Files) finish(w *writer, flush bool) (commit func(context.Context) erro
 		return func(context.Context) error { return fmt.Errorf("store the root directory of the files: %w", err) }
 	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	w.live = node.Cid()
+	used := w.uses > 0
+	f.mu.Unlock()
+	if !used { // what it has in memory grows with every path, and so does the time to store it
+		f.closeRoot(w)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if !flush {
 		failed := w.failed
 		return func(context.Context) error { return failed }

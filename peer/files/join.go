@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/ipfs/boxo/mfs"
 )
@@ -27,11 +28,20 @@ func (f *Files) Join(ctx context.Context) (root *mfs.Root, commit func(context.C
 	if err != nil {
 		return nil, nil, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.uses++
 	root = w.root
 	return root, func(ctx context.Context) error { return f.commitJoined(ctx, w, root) }, nil
 }
 
 func (f *Files) commitJoined(ctx context.Context, w *writer, root *mfs.Root) error {
+	done := sync.OnceFunc(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		w.uses--
+	})
+	defer done()
 	if node, err := root.GetDirectory().GetNode(); err == nil {
 		f.Prepare(ctx, node.Cid())
 	}
@@ -45,6 +55,7 @@ func (f *Files) commitJoined(ctx context.Context, w *writer, root *mfs.Root) err
 		f.giveTurn()
 		return errReplaced
 	}
+	done()
 	lock := f.opts.Node.Blockstore.PinLock(ctx)
 	await := f.finish(w, true)
 	lock.Unlock(ctx)
