@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-
-	"golang.org/x/sync/errgroup"
+	"time"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
@@ -59,37 +59,26 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	withdraw := announce(conf, listeners.api.Addr(), env, logger)
 	defer func() { err = errors.Join(err, withdraw()) }()
 
-	// The last client's request needs the peer at work, and what it does for the other members, until it is answered.
-	inside, stopInside := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopInside()
-	all, ctx := errgroup.WithContext(ctx)
-	all.Go(func() error { return p.Serve(inside) })
-	all.Go(func() error { return door.registry.Serve(inside) })
-	all.Go(func() error { return pinning.Serve(inside) })
-	all.Go(func() error {
-		members := proxy.Members(door.members(rpc), rest)
-		return proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve(inside)
-	})
-
-	clients, ctx := errgroup.WithContext(ctx)
-	serveClients := func(l net.Listener, h http.Handler) {
+	server := func(l net.Listener, tls *tls.Config, h http.Handler, grace time.Duration) func(context.Context) error {
+		return proxy.NewServer(l, tls, h, grace, logger).Serve
+	}
+	members := proxy.Members(door.members(rpc), rest)
+	inside := []func(context.Context) error{
+		p.Serve, door.registry.Serve, pinning.Serve, server(p.Calls(), nil, members, conf.ShutdownTimeout/4),
+	}
+	clients := []func(context.Context) error{gw.Serve}
+	for l, h := range map[net.Listener]http.Handler{
+		listeners.api:  door.clients(proxy.Handler(rpc.Clients, pinning.Handler(), rest)),
+		listeners.rest: door.clients(rest),
+		listeners.psa:  door.pinning(pinning.Handler()),
+	} {
 		if l != nil {
-			clients.Go(func() error {
-				return proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve(ctx)
-			})
+			clients = append(clients, server(l, files.tls, h, conf.ShutdownTimeout/2))
 		}
 	}
-	clients.Go(func() error { return gw.Serve(ctx) })
-	serveClients(listeners.api, door.clients(proxy.Handler(rpc.Clients, pinning.Handler(), rest)))
-	serveClients(listeners.rest, door.clients(rest))
-	serveClients(listeners.psa, door.pinning(pinning.Handler()))
-	all.Go(func() error {
-		defer stopInside()
-		return clients.Wait()
-	})
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
 		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen, "psa", conf.PSA.Listen)
-	return all.Wait()
+	return serveInStages(ctx, inside, clients)
 }
 
 // listenerSet holds a peer's HTTP listeners; rest and psa are nil when they are off.
