@@ -13,6 +13,7 @@ import (
 
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/internal/event"
+	"github.com/underlay/underlay/internal/pause"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -170,7 +171,7 @@ func (p *Peer) followStatus(member, ctx context.Context, id peer.ID, tell func(e
 		if ctx.Err() != nil {
 			return err
 		}
-		if !pause(member, dialInterval) {
+		if !pause.For(member, dialInterval) {
 			return nil
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/underlay/underlay/internal/pause"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -139,7 +140,7 @@ func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOut
 		if time.Since(since) > p.opts.AckTimeout {
 			return holderOutcome{err: failure}
 		}
-		if err != nil && !pause(ctx, dialInterval) {
+		if err != nil && !pause.For(ctx, dialInterval) {
 			return holderOutcome{err: ctx.Err()}
 		}
 	}
@@ -151,16 +152,4 @@ func (p *Peer) askHolder(ctx context.Context, id peer.ID, req reconcile.AwaitReq
 		return p.reconciler.Await(ctx, req)
 	}
 	return p.awaits.ask(ctx, id, req)
-}
-
-// pause waits for d, or returns false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

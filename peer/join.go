@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/pause"
 )
 
 // joinInterval is how often a peer looks whether a cluster lacks it.
@@ -33,7 +34,7 @@ func (p *Peer) stayMember(ctx context.Context) error {
 				p.logger.Info("joined the cluster", "via", via)
 			}
 		}
-		if !pause(ctx, joinInterval) {
+		if !pause.For(ctx, joinInterval) {
 			return nil
 		}
 	}

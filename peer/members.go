@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/pause"
 )
 
 // How often a peer compares its record in the address book with what it is, and looks for members it has lost.
@@ -96,7 +97,7 @@ func (p *Peer) announce(ctx context.Context) error {
 		if err := p.setMember(ctx, member{ID: p.ID(), Name: p.opts.Name, Version: p.opts.Version, Addrs: p.host.Addrs()}); err != nil && ctx.Err() == nil {
 			p.logger.Debug("could not announce this peer's addresses; will try again", "error", err)
 		}
-		if !pause(ctx, announceInterval) {
+		if !pause.For(ctx, announceInterval) {
 			return nil
 		}
 	}
@@ -137,7 +138,7 @@ func (m *mesh) keepMembers(ctx context.Context) error {
 		if err := m.meetMembers(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
-		if !pause(ctx, memberInterval) {
+		if !pause.For(ctx, memberInterval) {
 			return nil
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/state"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/pause"
 )
 
 // Cluster holds what all peers share.
@@ -126,7 +127,7 @@ func (s *Settings) Serve(ctx context.Context) error {
 			seen = next
 		default:
 			s.local.o.Logger.Warn("could not follow the cluster's settings; will try again", "error", err)
-			if !pause(ctx, followPause) {
+			if !pause.For(ctx, followPause) {
 				return nil
 			}
 		}
@@ -157,7 +158,7 @@ func (s *Settings) Change(ctx context.Context, run func(repo string) (done bool)
 		if !errors.Is(err, consensus.ErrConflict) {
 			return changed, err
 		}
-		if !pause(ctx, rand.N(attemptPause)) {
+		if !pause.For(ctx, rand.N(attemptPause)) {
 			return false, ctx.Err()
 		}
 	}
@@ -209,16 +210,4 @@ func (s *Settings) commit(ctx context.Context, over overlay, changes []Change) e
 		}
 	}
 	return nil
-}
-
-// pause waits, and reports whether that was not cut short.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

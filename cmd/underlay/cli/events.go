@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/pause"
 )
 
 // reconnectPause is between the end of a connection and the next.
@@ -74,7 +75,7 @@ func (f *follower) run(ctx context.Context) error {
 		case cut:
 			f.s.note("%v; trying again", err)
 		}
-		if !pause(ctx, reconnectPause) {
+		if !pause.For(ctx, reconnectPause) {
 			return nil
 		}
 	}

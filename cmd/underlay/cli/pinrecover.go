@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/pause"
 )
 
 func pinRecoverCommand(g *globals) *cobra.Command {
@@ -92,7 +93,7 @@ func awaitNoneFailed(ctx context.Context, s *session) error {
 		}
 		most = max(most, left)
 		s.bar.show("recovering", uint64(most-left), uint64(most), plural(left, "pin")+" left")
-		if !pause(ctx, wait) {
+		if !pause.For(ctx, wait) {
 			return notYet(ctx, last, left)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"time"
 
 	"golang.org/x/term"
 
@@ -126,16 +125,4 @@ func (s *session) explain(err error) error {
 		return fmt.Errorf("%w\nThe API wants credentials: %s, %s, --token or --auth", err, envToken, envAuth)
 	}
 	return err
-}
-
-// pause waits a little; it returns false when ctx has ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/pause"
 )
 
 // The pauses between two looks at the status.
@@ -99,7 +100,7 @@ func await(ctx context.Context, s *session, what string, cids []string, measure 
 		} else {
 			s.bar.show(what, done, total, fmt.Sprintf("%d of %s", done, plural(int(total), "pin")))
 		}
-		if !pause(ctx, wait) {
+		if !pause.For(ctx, wait) {
 			return notYet(ctx, last, len(left))
 		}
 	}
