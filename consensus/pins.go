@@ -79,6 +79,32 @@ type Pins interface {
 
 var _ Pins = (*pinset.Store)(nil)
 
+// EachPage calls f with all pins that keep wants, size of them looked at at a
+// time, so that no longer a view of the state is held while f works. Pins that
+// come or go meanwhile may be missed. It stops when f fails, with f's error.
+func EachPage(ctx context.Context, pins Pins, size int, keep func(api.Pin) bool, f func([]api.Pin) error) error {
+	query := Query{Limit: size}
+	for {
+		var page []api.Pin
+		next, err := pins.Scan(ctx, query, func(pin api.Pin) error {
+			if keep(pin) {
+				page = append(page, pin)
+			}
+			return nil
+		})
+		if err == nil {
+			err = f(page)
+		}
+		if err != nil || next == "" {
+			return err
+		}
+		query.After = next
+	}
+}
+
+// Every wants all pins, for EachPage.
+func Every(api.Pin) bool { return true }
+
 // Local returns this peer's applied state. It may lag behind the cluster; reads
 // after Close fail with ErrClosed.
 func (c *Consensus) Local() Pins { return c.machine.Store }

@@ -120,25 +120,9 @@ func (p *Peer) changeHolders(ctx context.Context, c api.Cid, change func([]peer.
 
 // eachMovable calls f with the pins whose holders the cluster chooses, page by page.
 func eachMovable(ctx context.Context, pins consensus.Pins, f func([]api.Pin) error) error {
-	query := consensus.Query{Limit: repinBatch}
-	for {
-		var page []api.Pin
-		next, err := pins.Scan(ctx, query, func(pin api.Pin) error {
-			if pin.Type == api.DataType && !pin.IsPinEverywhere() && len(pin.Allocations) > 0 && len(pin.UserAllocations) == 0 {
-				page = append(page, pin)
-			}
-			return nil
-		})
-		if err == nil {
-			err = f(page)
-		}
-		if err != nil {
-			return err
-		}
-		if query.After = next; next == "" {
-			return nil
-		}
-	}
+	return consensus.EachPage(ctx, pins, repinBatch, func(pin api.Pin) bool {
+		return pin.Type == api.DataType && !pin.IsPinEverywhere() && len(pin.Allocations) > 0 && len(pin.UserAllocations) == 0
+	}, f)
 }
 
 // load counts the pins that each member holds.

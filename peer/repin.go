@@ -39,7 +39,7 @@ func (p *Peer) repin(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if p.consensus.Status().Leader != p.ID() {
+		if !p.leads() {
 			roll = newRollCall(p.opts.RepinAfter)
 			continue
 		}
@@ -109,34 +109,16 @@ func (p *Peer) repinLost(ctx context.Context, present []peer.ID) (moved int, err
 	if err != nil {
 		return 0, fmt.Errorf("look for pins without holders: %w", err)
 	}
-	query := consensus.Query{Limit: repinBatch}
-	for {
-		var ops []consensus.Op
-		var lost []api.Pin
-		next, err := pins.Scan(ctx, query, func(pin api.Pin) error {
-			if short(pin, present) {
-				lost = append(lost, pin)
-			}
-			return nil
-		})
-		if err != nil {
-			return moved, fmt.Errorf("look for pins without holders: %w", err)
-		}
-		for _, pin := range lost {
-			op, err := p.replaceHolders(ctx, pin, present)
-			if err != nil {
-				return moved, err
-			}
-			ops = append(ops, op)
-		}
-		n, err := p.applyMoves(ctx, ops)
-		if moved += n; err != nil {
-			return moved, err
-		}
-		if query.After = next; next == "" {
-			return moved, nil
-		}
+	lost := func(pin api.Pin) bool { return short(pin, present) }
+	err = consensus.EachPage(ctx, pins, repinBatch, lost, func(page []api.Pin) error {
+		n, err := p.replaceHolders(ctx, page, present)
+		moved += n
+		return err
+	})
+	if err != nil {
+		return moved, fmt.Errorf("look for pins without holders: %w", err)
 	}
+	return moved, nil
 }
 
 // short tells whether a pin has fewer holders among those present than it should, and can have more.
@@ -153,15 +135,31 @@ func short(pin api.Pin, present []peer.ID) bool {
 	return held < pin.ReplicationFactorMin && held < len(present)
 }
 
-// replaceHolders decides on new holders among those present, on condition that the pin is still the one that was read.
-func (p *Peer) replaceHolders(ctx context.Context, pin api.Pin, present []peer.ID) (consensus.Op, error) {
-	current, revision, err := p.consensus.Local().GetRevision(ctx, pin.Cid)
-	if err != nil {
-		return consensus.Op{}, fmt.Errorf("read pin of %s: %w", pin.Cid, err)
+// replaceHolders gives pins new holders among those present, and counts those that it did for.
+func (p *Peer) replaceHolders(ctx context.Context, pins []api.Pin, present []peer.ID) (int, error) {
+	if len(pins) == 0 {
+		return 0, nil
 	}
 	order, err := p.placement(ctx)
 	if err != nil {
-		return consensus.Op{}, fmt.Errorf("allocate %s anew: %w", pin.Cid, err)
+		return 0, fmt.Errorf("allocate %d pins anew: %w", len(pins), err)
+	}
+	var ops []consensus.Op
+	for _, pin := range pins {
+		op, err := p.withHolders(ctx, pin.Cid, order, present)
+		if err != nil {
+			return 0, err
+		}
+		ops = append(ops, op)
+	}
+	return p.applyMoves(ctx, ops)
+}
+
+// withHolders decides on new holders of a pin, on condition that it is still the one that is read.
+func (p *Peer) withHolders(ctx context.Context, c api.Cid, order, present []peer.ID) (consensus.Op, error) {
+	current, revision, err := p.consensus.Local().GetRevision(ctx, c)
+	if err != nil {
+		return consensus.Op{}, fmt.Errorf("read pin of %s: %w", c, err)
 	}
 	gone := func(id peer.ID) bool { return !slices.Contains(present, id) }
 	holders := slices.DeleteFunc(slices.Clone(current.Allocations), gone)
@@ -171,7 +169,7 @@ func (p *Peer) replaceHolders(ctx context.Context, pin api.Pin, present []peer.I
 		}
 	}
 	if len(holders) < current.ReplicationFactorMin {
-		p.logger.Warn("too few peers can hold a pin", "cid", pin.Cid, "holders", len(holders), "least", current.ReplicationFactorMin)
+		p.logger.Warn("too few peers can hold a pin", "cid", c, "holders", len(holders), "least", current.ReplicationFactorMin)
 	}
 	current.Allocations = holders
 	return consensus.PinOp(current).IfRevision(revision), nil
@@ -187,9 +185,6 @@ func (p *Peer) placement(ctx context.Context) (order []peer.ID, err error) {
 // applyMoves commits new holders of pins, and counts those that took effect: a pin that somebody else has changed
 // meanwhile stays as that one wants it.
 func (p *Peer) applyMoves(ctx context.Context, ops []consensus.Op) (int, error) {
-	if len(ops) == 0 {
-		return 0, nil
-	}
 	done, err := p.consensus.Propose(ctx, ops...)
 	if err != nil {
 		return 0, fmt.Errorf("commit new holders of %d pins: %w", len(ops), err)

@@ -36,7 +36,7 @@ type Requests struct {
 func (p *Peer) Requests() Requests { return Requests{p.consensus, p} }
 
 // Leads tells whether this peer is the cluster's leader, as far as it knows.
-func (r Requests) Leads() bool { return r.Status().Leader == r.peer.ID() }
+func (r Requests) Leads() bool { return r.peer.leads() }
 
 // Complete fills in what a pin leaves to the cluster: how often it is replicated, where, and the time. old is the pin
 // that it replaces, undefined if there is none. An impossible pin is refused with an error that has a status of 400.
@@ -85,11 +85,7 @@ func (r Requests) standings(ctx context.Context, members []peer.ID, cids []api.C
 		}
 		pin := standing.Pin{Wanted: true, Need: min(r.peer.opts.AckReplicas, len(holders))}
 		for i, id := range members {
-			switch {
-			case !slices.Contains(holders, id):
-			case answers[i] == nil:
-				pin.Away++
-			default:
+			if slices.Contains(holders, id) && answers[i] != nil {
 				pin.Peers = append(pin.Peers, answers[i][n])
 			}
 		}

@@ -41,16 +41,7 @@ func (p *Peer) survey(ctx context.Context, filter api.TrackerStatus, out chan<- 
 		return err
 	}
 	defer end()
-	query := consensus.Query{Limit: surveyPage}
-	for {
-		page := make([]api.Pin, 0, surveyPage)
-		next, err := pins.Scan(ctx, query, func(pin api.Pin) error {
-			page = append(page, pin)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	return consensus.EachPage(ctx, pins, surveyPage, consensus.Every, func(page []api.Pin) error {
 		for _, pin := range page {
 			info, matches := merge(pin, accounts, filter)
 			if !matches {
@@ -62,10 +53,8 @@ func (p *Peer) survey(ctx context.Context, filter api.TrackerStatus, out chan<- 
 				return ctx.Err()
 			}
 		}
-		if query.After = next; next == "" {
-			return nil
-		}
-	}
+		return nil
+	})
 }
 
 // Status tells where every member stands with a CID, pinned or not.

@@ -75,26 +75,14 @@ func (r *Reconciler) enqueueScanned(ctx context.Context, c cid.Cid) error {
 
 // eachPin calls f for every pin of this peer's applied state. Pins that come or go meanwhile may be missed.
 func (r *Reconciler) eachPin(ctx context.Context, f func(api.Pin) error) error {
-	query := consensus.Query{Limit: scanPage}
-	for {
-		page := make([]api.Pin, 0, scanPage)
-		next, err := r.feed.Local().Scan(ctx, query, func(pin api.Pin) error {
-			page = append(page, pin)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	return consensus.EachPage(ctx, r.feed.Local(), scanPage, consensus.Every, func(page []api.Pin) error {
 		for _, pin := range page {
 			if err := f(pin); err != nil {
 				return err
 			}
 		}
-		if next == "" {
-			return nil
-		}
-		query.After = next
-	}
+		return nil
+	})
 }
 
 // ErrUnchecked reports that the local pins have not been compared with the pinset since the start.

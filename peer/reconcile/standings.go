@@ -26,10 +26,9 @@ func (r *Reconciler) Standings(ctx context.Context, req StandingsRequest) ([]sta
 		}
 		info := Tracker{r}.Status(ctx, c)
 		standings[i] = standing.Peer{ID: r.id, Status: info.Status, Error: info.Error, Attempts: info.AttemptCount}
-		if op, ok := r.operation(c.Cid); ok && op.progress != nil {
-			progress := op.progress.ProgressStat()
-			standings[i].Blocks, standings[i].Bytes = progress.Nodes, progress.Bytes
-		}
+		op, _ := r.operation(c.Cid)
+		fetched := op.fetched()
+		standings[i].Blocks, standings[i].Bytes = fetched.Nodes, fetched.Bytes
 	}
 	return standings, nil
 }
