@@ -20,7 +20,8 @@ import (
 )
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
-// taken port changes nothing on disk. On the way out the servers drain while the peer still works; then the peer hands
+// taken port changes nothing on disk, and the gateway says that it starts until the peer is open. When ctx ends load balancers
+// are told, and get conf.DrainDelay to look elsewhere; then the servers drain while the peer still works, and the peer hands
 // over leadership and closes. env.fatal must end the process.
 func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) (err error) {
 	files, err := readAccessFiles(conf.API, logger)
@@ -33,23 +34,29 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	defer joinClose(&err, "listeners", listeners)
 
+	gw := gateway.New(listeners.gateway, gateway.Options{ShutdownTimeout: conf.ShutdownTimeout / 2, Logger: logger})
+	defer joinClose(&err, "gateway", gw)
+	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
+
 	p, err := peer.Open(ctx, peerOptions(conf, logger, env.fatal))
 	if err != nil {
 		return fmt.Errorf("open peer: %w", err)
 	}
 	defer joinClose(&err, "peer", p)
 
-	gw, err := gateway.Open(gatewayOptions(conf, p, logger), listeners.gateway)
-	if err != nil {
+	defer joinClose(&err, "gateway", gw) // before the peer; once more does no harm
+	if err := gw.Open(gatewayOptions(conf, p, logger)); err != nil {
 		return fmt.Errorf("open gateway: %w", err)
 	}
-	defer joinClose(&err, "gateway", gw)
 
 	door, err := openEntrance(conf, files, p, logger)
 	if err != nil {
 		return err
 	}
-	rest := proxy.NewREST(restOptions(ctx, p, logger))
+	ending := ctx
+	ctx, end := outlive(ctx, conf.DrainDelay, gw.Drain)
+	defer end()
+	rest := proxy.NewREST(restOptions(ctx, ending, p, logger))
 	pinning := psa.New(psaOptions(p, logger))
 	rpc, err := proxy.NewRPC(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
@@ -66,7 +73,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	inside := []func(context.Context) error{
 		p.Serve, door.registry.Serve, pinning.Serve, server(p.Calls(), nil, members, conf.ShutdownTimeout/4),
 	}
-	clients := []func(context.Context) error{gw.Serve}
+	clients := []func(context.Context) error{gatewayServes}
 	for l, h := range map[net.Listener]http.Handler{
 		listeners.api:  door.clients(proxy.Handler(rpc.Clients, pinning.Handler(), rest)),
 		listeners.rest: door.clients(rest),

@@ -1,0 +1,86 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ipfs/boxo/blockservice"
+	boxo "github.com/ipfs/boxo/gateway"
+	"github.com/ipfs/boxo/ipld/merkledag"
+	uio "github.com/ipfs/boxo/ipld/unixfs/io"
+	"github.com/ipfs/boxo/path"
+	"github.com/ipfs/boxo/path/resolver"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+)
+
+// content tells pages about what it is that they show.
+type content struct {
+	dag     ipld.DAGService
+	backend boxo.IPFSBackend
+}
+
+func newContent(blocks blockservice.BlockService, backend boxo.IPFSBackend) content {
+	return content{merkledag.NewDAGService(blocks), backend}
+}
+
+// Links calls f for each entry of a directory, until f fails.
+func (c content) Links(ctx context.Context, directory cid.Cid, f func(*ipld.Link) error) error {
+	dag := merkledag.NewReadOnlyDagService(merkledag.NewSession(ctx, c.dag))
+	root, err := dag.Get(ctx, directory)
+	if err != nil {
+		return fmt.Errorf("read its root: %w", err)
+	}
+	d, err := uio.NewDirectoryFromNode(dag, root)
+	if err != nil {
+		return fmt.Errorf("read its root: %w", err)
+	}
+	return d.ForEachLink(ctx, f)
+}
+
+// Missing tells which part of a content path does not exist although its parent does, and how many parts end with it.
+func (c content) Missing(ctx context.Context, contentPath string) (name string, parts int) {
+	full, err := path.NewPath(contentPath)
+	if err != nil {
+		return "", 0
+	}
+	segments := full.Segments()
+	root, err := c.root(ctx, segments)
+	if err != nil || !c.lacksLink(ctx, root, segments[2:]) {
+		return "", 0
+	}
+	for n := len(segments) - 1; n >= 2; n-- {
+		if !c.lacksLink(ctx, root, segments[2:n]) {
+			return segments[n], len(segments) - n
+		}
+	}
+	return "", 0
+}
+
+// root resolves what a content path begins with.
+func (c content) root(ctx context.Context, segments []string) (path.ImmutablePath, error) {
+	root, err := path.NewPathFromSegments(segments[:2]...)
+	if err != nil {
+		return path.ImmutablePath{}, err
+	}
+	if !root.Mutable() {
+		return path.NewImmutablePath(root)
+	}
+	resolved, _, _, err := c.backend.ResolveMutable(ctx, root)
+	return resolved, err
+}
+
+// lacksLink tells that the path below root does not exist, rather than that it cannot be read.
+func (c content) lacksLink(ctx context.Context, root path.ImmutablePath, below []string) bool {
+	p, err := path.Join(root, below...)
+	if err != nil {
+		return false
+	}
+	full, err := path.NewImmutablePath(p)
+	if err != nil {
+		return false
+	}
+	_, err = c.backend.ResolvePath(ctx, full)
+	return errors.Is(err, &resolver.ErrNoLink{})
+}

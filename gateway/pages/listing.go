@@ -1,0 +1,209 @@
+package pages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	gopath "path"
+	"slices"
+	"strings"
+
+	boxo "github.com/ipfs/boxo/gateway"
+	"github.com/ipfs/boxo/gateway/assets"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+)
+
+// mostEntries is how many entries a listing has at most: more are of no use to people, and cost memory.
+const mostEntries = 10_000
+
+// boxosTag is how boxo's entity tag of a listing begins.
+const boxosTag = `"DirIndex-`
+
+// Listings serves listings of directories in place of those of next, which is boxo's handler of content paths. What is asked
+// for, and with which headers it is answered, remains next's to decide: it is asked for the headers alone, and if these are
+// a listing's the body is made here. Boxo's own takes all entries into memory and weighs 250 kB without them.
+func (p *Pages) Listings(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !mayBeListing(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		head := r.Clone(r.Context()) // next may change the URL
+		head.Method = http.MethodHead
+		seen := &headOnly{header: w.Header().Clone()}
+		next.ServeHTTP(seen, head)
+		directory, ok := seen.listed()
+		if !ok {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p.serveListing(w, r, seen.header, directory)
+	})
+}
+
+// mayBeListing tells whether it is worth to look: boxo sends everybody else to the URL with a slash first.
+func mayBeListing(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return strings.HasSuffix(path, "/") && !r.URL.Query().Has("format")
+}
+
+// headOnly is a response of which nothing but status and headers matter.
+type headOnly struct {
+	header http.Header
+	status int
+}
+
+func (h *headOnly) Header() http.Header { return h.header }
+
+func (h *headOnly) WriteHeader(status int) {
+	if h.status == 0 {
+		h.status = status
+	}
+}
+
+func (h *headOnly) Write(body []byte) (int, error) {
+	h.WriteHeader(http.StatusOK)
+	return len(body), nil
+}
+
+// listed returns the directory if these are the headers of a listing.
+func (h *headOnly) listed() (cid.Cid, bool) {
+	if h.status != 0 && h.status != http.StatusOK || !strings.HasPrefix(h.header.Get("Etag"), boxosTag) {
+		return cid.Undef, false
+	}
+	roots := strings.Split(h.header.Get("X-Ipfs-Roots"), ",")
+	directory, err := cid.Decode(roots[len(roots)-1])
+	return directory, err == nil
+}
+
+func (p *Pages) serveListing(w http.ResponseWriter, r *http.Request, header http.Header, directory cid.Cid) {
+	tag := boxosTag + p.edition + "_CID-" + directory.String() + `"`
+	if strings.Contains(r.Header.Get("If-None-Match"), tag) { // it has quotes, so it is an element of the list
+		setAll(w.Header(), header)
+		w.Header().Set("Etag", tag)
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	var body []byte
+	if r.Method == http.MethodGet {
+		var err error
+		if body, err = p.listing(r, header.Get("X-Ipfs-Path"), directory); err != nil {
+			http.Error(w, err.Error(), statusOf(err))
+			return
+		}
+	}
+	setAll(w.Header(), header)
+	w.Header().Set("Etag", tag)
+	p.secure(w.Header())
+	_, _ = w.Write(body) // the client has gone; nobody is left to tell
+}
+
+func setAll(to, from http.Header) {
+	for name, values := range from {
+		to[name] = values
+	}
+}
+
+func statusOf(err error) int {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusInternalServerError
+}
+
+// listingData is what the template of a listing gets.
+type listingData struct {
+	Style       template.CSS
+	Path        string // of the content
+	Breadcrumbs []assets.Breadcrumb
+	Gateway     string // where other content is: //host, or nothing on the same host
+	DNSLink     bool   // the host is a website, which may have no other content
+	CID         string
+	Size        string
+	Up          string // the directory above, if it may be shown
+	Entries     []entry
+	More        bool
+}
+
+type entry struct{ Name, Path, CID, Short, Size string }
+
+func (p *Pages) listing(r *http.Request, contentPath string, directory cid.Cid) ([]byte, error) {
+	asked, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil {
+		return nil, fmt.Errorf("parse the request's path: %w", err)
+	}
+	data := listingData{Style: p.style, Path: contentPath, CID: directory.String(), Gateway: gatewayOf(r)}
+	data.DNSLink = assets.HasDNSLinkOrigin(data.Gateway, contentPath)
+	data.Breadcrumbs = assets.Breadcrumbs(contentPath, data.DNSLink)
+	if len(strings.Split(strings.Trim(contentPath, "/"), "/")) > 2 {
+		data.Up = asked.Path + ".."
+	}
+	total, err := p.entries(r.Context(), directory, asked.Path, &data)
+	if err != nil {
+		return nil, err
+	}
+	if !data.More {
+		data.Size = size(total)
+	}
+	return p.render("listing.html", data)
+}
+
+// gatewayOf is the host on which the gateway serves by path, if the request came to one that is a content's own.
+func gatewayOf(r *http.Request) string {
+	for _, key := range []boxo.RequestContextKey{boxo.SubdomainHostnameKey, boxo.DNSLinkHostnameKey} {
+		if host, ok := r.Context().Value(key).(string); ok {
+			return "//" + host
+		}
+	}
+	return ""
+}
+
+var errEnough = errors.New("enough entries")
+
+func (p *Pages) entries(ctx context.Context, directory cid.Cid, at string, data *listingData) (total uint64, err error) {
+	if p.ListingTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.ListingTimeout)
+		defer cancel()
+	}
+	err = p.Content.Links(ctx, directory, func(l *ipld.Link) error {
+		if len(data.Entries) == mostEntries {
+			data.More = true
+			return errEnough
+		}
+		id := l.Cid.String()
+		data.Entries = append(data.Entries, entry{l.Name, gopath.Join(at, l.Name), id, assets.ShortHash(id), size(l.Size)})
+		total += l.Size
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return 0, fmt.Errorf("list directory %s: %w", directory, err)
+	}
+	slices.SortStableFunc(data.Entries, func(a, b entry) int { return strings.Compare(a.Name, b.Name) })
+	return total, nil
+}
+
+// size writes a number of bytes for people.
+func size(n uint64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n), 0
+	for value >= 999.5 && unit < len(units)-1 {
+		value /= 1000
+		unit++
+	}
+	if value < 9.95 {
+		return fmt.Sprintf("%.1f %s", value, units[unit])
+	}
+	return fmt.Sprintf("%.0f %s", value, units[unit])
+}
+
+var units = [...]string{"B", "kB", "MB", "GB", "TB", "PB", "EB"}
