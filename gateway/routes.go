@@ -34,7 +34,8 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
 
 	paths := http.NewServeMux()
-	content := own.Listings(headers.Wrap(boxo.NewHandler(conf, backend)))
+	look := boxo.NewHandler(unhurried(conf), backend)
+	content := headers.Wrap(own.Listings(look, boxo.NewHandler(conf, backend)))
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.Handle("/", own)

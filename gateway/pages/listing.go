@@ -13,6 +13,7 @@ import (
 
 	boxo "github.com/ipfs/boxo/gateway"
 	"github.com/ipfs/boxo/gateway/assets"
+	"github.com/ipfs/boxo/retrieval"
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
 )
@@ -24,25 +25,41 @@ const mostEntries = 10_000
 const boxosTag = `"DirIndex-`
 
 // Listings serves listings of directories in place of those of next, which is boxo's handler of content paths. What is asked
-// for, and with which headers it is answered, remains next's to decide: it is asked for the headers alone, and if these are
-// a listing's the body is made here. Boxo's own takes all entries into memory and weighs 250 kB without them.
-func (p *Pages) Listings(next http.Handler) http.Handler {
+// for, and with which headers it is answered, remains boxo's to decide: look, the same handler without a time-out of its own
+// (which loses the headers of an answer without a body), is asked for the headers alone, and if these are a listing's the
+// body is made here. Boxo's own takes all entries into memory and weighs 250 kB without them.
+func (p *Pages) Listings(look, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !mayBeListing(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		head := r.Clone(r.Context()) // next may change the URL
-		head.Method = http.MethodHead
+		ctx, cancel := p.hurry(r.Context())
+		defer cancel()
 		seen := &headOnly{header: w.Header().Clone()}
-		next.ServeHTTP(seen, head)
-		directory, ok := seen.listed()
-		if !ok {
-			next.ServeHTTP(w, r)
+		head := r.Clone(ctx) // boxo may change the URL
+		head.Method = http.MethodHead
+		look.ServeHTTP(seen, head)
+		if directory, ok := seen.listed(); ok {
+			p.serveListing(w, r.WithContext(ctx), seen.header, directory)
 			return
 		}
-		p.serveListing(w, r, seen.header, directory)
+		if seen.status >= 500 { // as after a time-out: to try again would take as long
+			setAll(w.Header(), seen.header)
+			http.Error(w, seen.message.String(), seen.status)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
+}
+
+// hurry bounds the time that a directory may take to be read, and notes how far that gets.
+func (p *Pages) hurry(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, _ = retrieval.ContextWithState(ctx)
+	if p.ListingTimeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, p.ListingTimeout)
 }
 
 // mayBeListing tells whether it is worth to look: boxo sends everybody else to the URL with a slash first.
@@ -54,10 +71,11 @@ func mayBeListing(r *http.Request) bool {
 	return strings.HasSuffix(path, "/") && !r.URL.Query().Has("format")
 }
 
-// headOnly is a response of which nothing but status and headers matter.
+// headOnly is a response of which status and headers matter, and what an error says.
 type headOnly struct {
-	header http.Header
-	status int
+	header  http.Header
+	status  int
+	message strings.Builder
 }
 
 func (h *headOnly) Header() http.Header { return h.header }
@@ -70,6 +88,7 @@ func (h *headOnly) WriteHeader(status int) {
 
 func (h *headOnly) Write(body []byte) (int, error) {
 	h.WriteHeader(http.StatusOK)
+	h.message.Write(body[:min(len(body), mostMessage-h.message.Len())])
 	return len(body), nil
 }
 
@@ -168,11 +187,6 @@ func gatewayOf(r *http.Request) string {
 var errEnough = errors.New("enough entries")
 
 func (p *Pages) entries(ctx context.Context, directory cid.Cid, at string, data *listingData) (total uint64, err error) {
-	if p.ListingTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.ListingTimeout)
-		defer cancel()
-	}
 	err = p.Content.Links(ctx, directory, func(l *ipld.Link) error {
 		if len(data.Entries) == mostEntries {
 			data.More = true
