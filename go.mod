@@ -4,6 +4,8 @@ go 1.26.4
 
 require (
 	github.com/anishathalye/porcupine v1.3.1 // checks in tests that recorded histories are linearizable
+	github.com/chromedp/cdproto v0.159.0 // what chromedp tells of the browser's requests, for tests
+	github.com/chromedp/chromedp v0.23.0 // tests look at the gateway's pages in a real browser
 	github.com/cockroachdb/pebble/v2 v2.1.5 // the replicated state and the index of blocks on disk
 	github.com/getkin/kin-openapi v0.153.0 // tests hold answers against docs/openapi.yaml
 	github.com/gofrs/flock v0.13.1 // one process per data directory
@@ -102,6 +104,7 @@ require (
 	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
 	github.com/go-kit/log v0.2.1 // indirect
 	github.com/go-logfmt/logfmt v0.6.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/go-openapi/jsonpointer v0.22.5 // indirect
