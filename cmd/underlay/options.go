@@ -13,8 +13,9 @@ import (
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/peer"
-	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/psa"
+	"github.com/underlay/underlay/proxy/rest"
+	"github.com/underlay/underlay/proxy/rpc"
 )
 
 // This file turns the configuration into each component's own options; components do not know package config.
@@ -42,7 +43,7 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
 		Logger:         logger,
-		NoteFailure:    proxy.NoteFailure,
+		NoteFailure:    rpc.NoteFailure,
 		Fatal:          fatal,
 	}
 }
@@ -65,8 +66,8 @@ func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.
 	}
 }
 
-func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) proxy.RPCOptions {
-	return proxy.RPCOptions{
+func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) rpc.Options {
+	return rpc.Options{
 		Node:     p.Node(),
 		Repo:     filepath.Join(c.DataDir, "ipfs"),
 		Pinset:   p,
@@ -90,8 +91,8 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 var errEnding = errors.New("this peer is about to stop")
 
 // restOptions needs to know when the listeners will end, and before that whether the process has been told to.
-func restOptions(ctx, ending context.Context, p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
-	return proxy.RESTOptions{
+func restOptions(ctx, ending context.Context, p *peer.Peer, logger *slog.Logger) rest.Options {
+	return rest.Options{
 		Cluster:   p.API(),
 		Monitor:   p.Monitor(),
 		RPC:       p.RPC,
