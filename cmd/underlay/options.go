@@ -93,9 +93,9 @@ var errEnding = errors.New("this peer is about to stop")
 // restOptions needs to know when the listeners will end, and before that whether the process has been told to.
 func restOptions(ctx, ending context.Context, p *peer.Peer, logger *slog.Logger) rest.Options {
 	return rest.Options{
-		Cluster:   p.API(),
-		Monitor:   p.Monitor(),
-		RPC:       p.RPC,
+		Cluster: p.API(),
+		Monitor: p.Monitor(),
+		RPC:     p.RPC,
 		Ready: func() error {
 			if ending.Err() != nil {
 				return errEnding

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
@@ -38,16 +36,14 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	defer joinClose(&err, "listeners", listeners)
 
 	gw := gateway.New(listeners.gateway, gateway.Options{ShutdownTimeout: conf.ShutdownTimeout / 2, Logger: logger})
-	defer joinClose(&err, "gateway", gw)
 	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
 
 	p, err := peer.Open(ctx, peerOptions(conf, logger, env.fatal))
 	if err != nil {
-		return fmt.Errorf("open peer: %w", err)
+		return errors.Join(fmt.Errorf("open peer: %w", err), gw.Close())
 	}
 	defer joinClose(&err, "peer", p)
-
-	defer joinClose(&err, "gateway", gw) // before the peer; once more does no harm
+	defer joinClose(&err, "gateway", gw)
 	if err := gw.Open(gatewayOptions(conf, p, logger)); err != nil {
 		return fmt.Errorf("open gateway: %w", err)
 	}
@@ -69,12 +65,9 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	withdraw := announce(conf, listeners.api.Addr(), env, logger)
 	defer func() { err = errors.Join(err, withdraw()) }()
 
-	server := func(l net.Listener, tls *tls.Config, h http.Handler, grace time.Duration) func(context.Context) error {
-		return proxy.NewServer(l, tls, h, grace, logger).Serve
-	}
 	members := member.Handler(door.members(rpc), rest)
 	inside := []func(context.Context) error{
-		p.Serve, door.registry.Serve, pinning.Serve, server(p.Calls(), nil, members, conf.ShutdownTimeout/4),
+		p.Serve, door.registry.Serve, pinning.Serve, proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 	}
 	clients := []func(context.Context) error{gatewayServes}
 	for l, h := range map[net.Listener]http.Handler{
@@ -83,7 +76,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 		listeners.psa:  door.pinning(pinning.Handler()),
 	} {
 		if l != nil {
-			clients = append(clients, server(l, files.tls, h, conf.ShutdownTimeout/2))
+			clients = append(clients, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)
 		}
 	}
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
