@@ -47,11 +47,18 @@ func (c content) Missing(ctx context.Context, contentPath string) (name string, 
 	}
 	segments := full.Segments()
 	root, err := c.root(ctx, segments)
-	if err != nil || !c.lacksLink(ctx, root, segments[2:]) {
+	if err != nil {
+		return "", 0
+	}
+	lacks := c.lackingLink(ctx, root, segments[2:])
+	if lacks == nil {
+		return "", 0
+	}
+	if _, err := c.dag.Get(ctx, lacks.Node); err != nil { // the resolver says the same of a node that it cannot read
 		return "", 0
 	}
 	for n := len(segments) - 1; n >= 2; n-- {
-		if !c.lacksLink(ctx, root, segments[2:n]) {
+		if c.lackingLink(ctx, root, segments[2:n]) == nil {
 			return segments[n], len(segments) - n
 		}
 	}
@@ -71,16 +78,17 @@ func (c content) root(ctx context.Context, segments []string) (path.ImmutablePat
 	return resolved, err
 }
 
-// lacksLink tells that the path below root does not exist, rather than that it cannot be read.
-func (c content) lacksLink(ctx context.Context, root path.ImmutablePath, below []string) bool {
+// lackingLink returns the link without which the path below root does not exist, or nil if it exists or cannot be read.
+func (c content) lackingLink(ctx context.Context, root path.ImmutablePath, below []string) *resolver.ErrNoLink {
 	p, err := path.Join(root, below...)
 	if err != nil {
-		return false
+		return nil
 	}
 	full, err := path.NewImmutablePath(p)
 	if err != nil {
-		return false
+		return nil
 	}
 	_, err = c.backend.ResolvePath(ctx, full)
-	return errors.Is(err, &resolver.ErrNoLink{})
+	lacks, _ := errors.AsType[*resolver.ErrNoLink](err)
+	return lacks
 }

@@ -46,7 +46,7 @@ func (p *Pages) Listings(look, next http.Handler) http.Handler {
 		}
 		if seen.status >= 500 { // as after a time-out: to try again would take as long
 			setAll(w.Header(), seen.header)
-			http.Error(w, seen.message.String(), seen.status)
+			http.Error(w, strings.TrimSuffix(seen.message.String(), "\n"), seen.status)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -109,10 +109,10 @@ func (p *Pages) explainMissing(out *problem, r *http.Request, path string, thoro
 	}
 	if thorough {
 		if name, parts := p.Content.Missing(r.Context(), path); parts > 0 {
-			out.Title, out.What = "There is no “"+name+"” here", "The directory exists, and has nothing by that name: "+within(path, parts)
+			out.Title, out.What = "There is no “"+name+"” here", within(path, parts)+" exists, and has nothing by that name."
 			out.Try = []step{
 				do("Check the spelling. Capital and small letters are different."),
-				{Text: "Look at what there is:", Link: &link{URL: above(r, parts), Name: "the directory"}},
+				{Text: "Look at", Link: &link{URL: above(r, parts), Name: "what there is"}},
 			}
 			return
 		}
