@@ -18,7 +18,7 @@ func boxos(contentPath string) http.Handler {
 		w.Header().Set("X-Ipfs-Roots", directory)
 		switch {
 		case r.URL.Path == "/fails/":
-			http.Error(w, "no blocks", 504)
+			http.Error(w, "no blocks", http.StatusGatewayTimeout)
 		case r.URL.Path == "/website/":
 			_, _ = w.Write([]byte("an index"))
 		default:
