@@ -1,28 +1,34 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
 	"github.com/ipfs/boxo/blockservice"
 	boxo "github.com/ipfs/boxo/gateway"
+	"github.com/ipfs/boxo/gateway/assets"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	uio "github.com/ipfs/boxo/ipld/unixfs/io"
 	"github.com/ipfs/boxo/path"
 	"github.com/ipfs/boxo/path/resolver"
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
+	prime "github.com/ipld/go-ipld-prime/multicodec"
+	"github.com/ipld/go-ipld-prime/node/basicnode"
+	"github.com/multiformats/go-multicodec"
 )
 
 // content tells pages about what it is that they show.
 type content struct {
+	blocks  blockservice.BlockService
 	dag     ipld.DAGService
 	backend boxo.IPFSBackend
 }
 
 func newContent(blocks blockservice.BlockService, backend boxo.IPFSBackend) content {
-	return content{merkledag.NewDAGService(blocks), backend}
+	return content{blocks, merkledag.NewDAGService(blocks), backend}
 }
 
 // Links calls f for each entry of a directory, until f fails.
@@ -37,6 +43,28 @@ func (c content) Links(ctx context.Context, directory cid.Cid, f func(*ipld.Link
 		return fmt.Errorf("read its root: %w", err)
 	}
 	return d.ForEachLink(ctx, f)
+}
+
+// Node returns a node of structured data and the name of its codec. It is nil if it does not follow its codec.
+func (c content) Node(ctx context.Context, id cid.Cid) (*assets.ParsedNode, string, error) {
+	codec := multicodec.Code(id.Prefix().Codec)
+	block, err := c.blocks.GetBlock(ctx, id)
+	if err != nil {
+		return nil, "", fmt.Errorf("read node %s: %w", id, err)
+	}
+	decode, err := prime.LookupDecoder(uint64(codec))
+	if err != nil {
+		return nil, codec.String(), nil
+	}
+	builder := basicnode.Prototype.Any.NewBuilder()
+	if err := decode(builder, bytes.NewReader(block.RawData())); err != nil {
+		return nil, codec.String(), nil
+	}
+	node, err := assets.ParseNode(builder.Build())
+	if err != nil {
+		return nil, codec.String(), nil
+	}
+	return node, codec.String(), nil
 }
 
 // Missing tells which part of a content path does not exist although its parent does, and how many parts end with it.

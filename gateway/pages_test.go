@@ -13,7 +13,10 @@ import (
 	"github.com/ipfs/boxo/files"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	uio "github.com/ipfs/boxo/ipld/unixfs/io"
+	blocks "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
 	"github.com/ipfs/kubo/config"
+	"github.com/multiformats/go-multihash"
 )
 
 const accepts = "text/html,*/*;q=0.8"
@@ -151,5 +154,41 @@ func TestHeldStaysInside(t *testing.T) {
 	}
 	if n, err := blockservice.New(server.Blocks.Blockstore(), nil).GetBlock(t.Context(), elsewhere.RootCid()); err != nil || n == nil {
 		t.Errorf("it was not fetched: %v", err)
+	}
+}
+
+// Structured data is shown for people, and comes as it is for everybody else.
+func TestStructuredDataIsShown(t *testing.T) {
+	node := newNode(t, false, nil)
+	raw := []byte(`{"name":"a <name>","to":{"/":"` + absent + `"}}`)
+	id, err := cid.V1Builder{Codec: cid.DagJSON, MhType: multihash.SHA2_256}.Sum(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := blocks.NewBlockWithCid(raw, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Blocks.AddBlock(t.Context(), block); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, Options{Node: node})
+	url := g.url + "/ipfs/" + id.String() + "/"
+	got := ask(t, "GET", url, "Accept", accepts)
+	page := string(got.body)
+	if got.StatusCode != 200 || !strings.Contains(page, "a &lt;name&gt;") || !strings.Contains(page, `href="/ipfs/`+absent+`"`) || len(page) > 20_000 {
+		t.Errorf("status %d, %d bytes: %s", got.StatusCode, len(page), page[max(0, strings.Index(page, "<main")):])
+	}
+	if !strings.HasPrefix(got.Header.Get("Etag"), `"DagIndex-`) || got.Header.Get("Content-Disposition") != "" || got.Header.Get("Content-Security-Policy") == "" {
+		t.Errorf("headers %v", got.Header)
+	}
+	if head := ask(t, "HEAD", url, "Accept", accepts); head.StatusCode != 200 || head.Header.Get("Etag") != got.Header.Get("Etag") {
+		t.Errorf("HEAD: status %d, headers %v", head.StatusCode, head.Header)
+	}
+	if got := ask(t, "GET", url); got.StatusCode != 200 || string(got.body) != string(raw) {
+		t.Errorf("for a program: status %d: %s", got.StatusCode, got.body)
+	}
+	if got := ask(t, "GET", url+"?format=raw", "Accept", accepts); string(got.body) != string(raw) {
+		t.Errorf("as a block: status %d: %s", got.StatusCode, got.body)
 	}
 }

@@ -90,13 +90,16 @@ func (h *holdErrors) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
 // answer writes an error.
 func (p *Pages) answer(w http.ResponseWriter, r *http.Request, status int, message string) {
+	h := w.Header()
+	if wait := retryAfter(status); wait != "" && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", wait)
+	}
 	kind := p.kindOf(r)
-	told := p.explain(r, w.Header(), status, message, kind != kindText)
+	told := p.explain(r, h, status, message, kind != kindText)
 	if status >= 500 && status != http.StatusServiceUnavailable && status != http.StatusGatewayTimeout && status != http.StatusNotImplemented {
 		told.RequestID = rand.Text()[:12]
 		p.Logger.Error("gateway failed", "request", told.RequestID, "status", status, "method", r.Method, "path", r.RequestURI, "error", message)
 	}
-	h := w.Header()
 	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified", "Accept-Ranges"} {
 		h.Del(name)
 	}
@@ -111,6 +114,18 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request, status int, messa
 	body := p.write(h, told, kind)
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client has gone; nobody is left to tell
+}
+
+// retryAfter is for how many seconds it makes no sense to ask again, where the handler does not say so. The gateway
+// specification asks for that.
+func retryAfter(status int) string {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable:
+		return "5"
+	case http.StatusGatewayTimeout:
+		return "60"
+	}
+	return ""
 }
 
 // write makes the body and sets its type.

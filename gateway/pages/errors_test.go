@@ -43,7 +43,7 @@ func TestErrorsSayWhatHappenedAndWhatToTry(t *testing.T) {
 		{"too many requests for a second", "/ipfs/" + directory, 429, []string{"Retry-After", "1"}, []string{"in a second."}},
 		{"not found in time", "/ipfs/" + directory + "/film", 504, nil,
 			[]string{"not found in time", `href="https://check.example/?cid=` + directory + `"`, "check.example</a>"}},
-		{"starting", "/ipfs/" + directory, 503, nil, []string{"Not available at the moment", "a little later"}},
+		{"starting", "/ipfs/" + directory, 503, nil, []string{"Not available at the moment", "in 5 seconds"}},
 		{"read only", "/ipfs/" + directory, 405, nil, []string{"can only be read"}},
 		{"range of a large file", "/ipfs/" + directory, 501, nil, []string{"This did not work"}},
 		{"range behind the end", "/ipfs/" + directory, 416, nil, []string{"behind the file"}},
@@ -59,6 +59,9 @@ func TestErrorsSayWhatHappenedAndWhatToTry(t *testing.T) {
 				if !strings.Contains(got.body, want) {
 					t.Errorf("the page lacks %q:\n%s", want, got.body[strings.Index(got.body, "<main"):])
 				}
+			}
+			if again := c.status == 429 || c.status == 503 || c.status == 504; again != (got.Header.Get("Retry-After") != "") {
+				t.Errorf("Retry-After %q", got.Header.Get("Retry-After"))
 			}
 			if id := got.Header.Get("X-Request-Id"); id != "" {
 				t.Errorf("request number %q for what is not the gateway's failure", id)

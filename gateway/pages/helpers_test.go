@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipfs/boxo/gateway/assets"
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
 )
@@ -22,6 +23,7 @@ type shelf struct {
 	err     error // after the links
 	missing string
 	parts   int
+	node    *assets.ParsedNode
 }
 
 func (s shelf) Missing(context.Context, string) (string, int) { return s.missing, s.parts }
@@ -36,6 +38,10 @@ func (s shelf) Links(_ context.Context, c cid.Cid, f func(*ipld.Link) error) err
 		}
 	}
 	return s.err
+}
+
+func (s shelf) Node(_ context.Context, c cid.Cid) (*assets.ParsedNode, string, error) {
+	return s.node, "dag-cbor", s.err
 }
 
 // entries makes links with these names.

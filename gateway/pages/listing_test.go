@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	boxo "github.com/ipfs/boxo/gateway"
+	"github.com/ipfs/boxo/gateway/assets"
 )
 
 // boxos answers as boxo's handler does for a directory without an index, at /ipfs/CID/, and for a file elsewhere.
@@ -19,6 +20,14 @@ func boxos(contentPath string) http.Handler {
 		switch {
 		case r.URL.Path == "/fails/":
 			http.Error(w, "no blocks", http.StatusGatewayTimeout)
+		case r.URL.Path == "/node/":
+			if strings.Contains(r.Header.Get("Accept"), "text/html") {
+				panic("boxo does") // for HEAD
+			}
+			w.Header().Set("Content-Type", "application/vnd.ipld.dag-cbor")
+			w.Header().Set("Content-Disposition", "inline")
+			w.Header().Set("Cache-Control", "immutable")
+			_, _ = w.Write([]byte("the node"))
 		case r.URL.Path == "/website/":
 			_, _ = w.Write([]byte("an index"))
 		default:
@@ -177,5 +186,59 @@ func TestSize(t *testing.T) {
 		if got := size(n); got != want {
 			t.Errorf("%d bytes are %q, want %q", n, got, want)
 		}
+	}
+}
+
+func TestPreview(t *testing.T) {
+	leaf := func(value string) *assets.ParsedNode { return &assets.ParsedNode{Value: value} }
+	node := &assets.ParsedNode{
+		Keys: []*assets.ParsedNode{leaf("title"), leaf("to"), leaf("list")},
+		Values: []*assets.ParsedNode{leaf("<b>"), {Value: "the link", CID: directory}, {
+			Keys: []*assets.ParsedNode{leaf("0")}, Values: []*assets.ParsedNode{{Value: "00 01", Long: true}},
+		}},
+	}
+	path := "/ipfs/" + directory + "/"
+	for _, c := range []struct {
+		name string
+		node *assets.ParsedNode
+		want []string
+	}{
+		{"a map", node, []string{
+			`<dt translate="no">title</dt><dd translate="no">&lt;b&gt;</dd>`, `<a class="cid" href="/ipfs/` + directory + `">the link</a>`,
+			`<pre class="detail">00 01</pre>`, `href="?format=raw"`, `href="?format=dag-cbor"`}},
+		{"a value", leaf("42"), []string{`<dd translate="no">42</dd>`}},
+		{"what cannot be decoded", nil, []string{"It cannot be shown here."}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPages(t, Options{Content: shelf{node: c.node}})
+			got := ask(t, p.Listings(boxos(path), boxos(path)), "GET", "/node/", "Accept", browserAccepts)
+			checkOurs(t, got)
+			for _, want := range c.want {
+				if !strings.Contains(got.body, want) {
+					t.Errorf("the preview lacks %q:\n%s", want, got.body[strings.Index(got.body, "<main"):])
+				}
+			}
+			if !strings.HasPrefix(got.Header.Get("Etag"), boxosPreviewTag) {
+				t.Errorf("the tag is %s", got.Header.Get("Etag"))
+			}
+			if got.Header.Get("Cache-Control")+got.Header.Get("Content-Disposition") != "" {
+				t.Errorf("headers %v", got.Header)
+			}
+			if raw := ask(t, p.Listings(boxos(path), boxos(path)), "GET", "/node/", "Accept", "*/*"); raw.body != "the node" {
+				t.Errorf("for a program: %q", raw.body)
+			}
+		})
+	}
+}
+
+func TestLargePreviewIsCut(t *testing.T) {
+	node := new(assets.ParsedNode)
+	for range mostEntries + 1 {
+		node.Keys, node.Values = append(node.Keys, &assets.ParsedNode{Value: "k"}), append(node.Values, &assets.ParsedNode{Value: "v"})
+	}
+	p := newPages(t, Options{Content: shelf{node: node}})
+	got := ask(t, p.Listings(boxos("/ipfs/x"), boxos("/ipfs/x")), "GET", "/node/", "Accept", browserAccepts)
+	if n := strings.Count(got.body, "<dt "); n != mostEntries || !strings.Contains(got.body, "There is more") {
+		t.Errorf("%d fields", n)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipfs/boxo/gateway/assets"
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
 )
@@ -29,6 +30,8 @@ type Content interface {
 	Missing(ctx context.Context, path string) (name string, parts int)
 	// Links calls f for each entry of a directory, until f fails. An entry has a name, a CID and a size.
 	Links(ctx context.Context, directory cid.Cid, f func(*ipld.Link) error) error
+	// Node returns a node of structured data and the name of its codec. It is nil if it does not follow its codec.
+	Node(ctx context.Context, c cid.Cid) (node *assets.ParsedNode, codec string, err error)
 }
 
 // Options say what the pages are to be. Content and Logger are required.
@@ -50,7 +53,7 @@ type Pages struct {
 	Options
 	templates *template.Template
 	style     template.CSS
-	edition   string // differs when listings look different
+	edition   string // differs when listings and previews look different
 	policy    string
 	own       map[string]http.Handler
 }
@@ -83,14 +86,18 @@ func contentPolicy(css []byte) string {
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
-// edition is a short hash of what listings are made of.
+// edition is a short hash of what listings and previews are made of.
 func edition(css []byte) (string, error) {
-	listing, err := files.ReadFile("html/listing.html")
-	if err != nil {
-		return "", fmt.Errorf("read the template of listings: %w", err)
+	sum := sha256.New()
+	_, _ = sum.Write(css) // never fails
+	for _, name := range []string{"html/page.html", "html/listing.html", "html/preview.html"} {
+		page, err := files.ReadFile(name)
+		if err != nil {
+			return "", fmt.Errorf("read the template %s: %w", name, err)
+		}
+		_, _ = sum.Write(page)
 	}
-	sum := sha256.Sum256(append(listing, css...))
-	return fmt.Sprintf("%x", sum[:6]), nil
+	return fmt.Sprintf("%x", sum.Sum(nil)[:6]), nil
 }
 
 // secure sets the headers of a page of ours.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
@@ -39,6 +40,15 @@ func TestPagesInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Acked(tree)
+	data, err := c.Peers[0].Upload("dag/put?store-codec=dag-json&pin=true", []byte(`{"title": "a piece of data", "numbers": [1, 2.5], "tree": {"/": "`+tree+`"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var put struct{ Cid map[string]string }
+	if err := json.Unmarshal(data, &put); err != nil {
+		t.Fatal(err)
+	}
+	c.Acked(put.Cid["/"])
 	gateway, byName := c.Peers[1].Gateway, strings.Replace(c.Peers[2].Gateway, "127.0.0.1", "localhost", 1)
 	listing := gateway + "/ipfs/" + tree + "/docs/"
 
@@ -49,6 +59,7 @@ func TestPagesInABrowser(t *testing.T) {
 		{"landing", gateway + "/", "underlay gateway", 200},
 		{"landing-by-name", byName + "/", "underlay gateway", 200},
 		{"listing", listing, "Index of", 200},
+		{"data", gateway + "/ipfs/" + put.Cid["/"] + "/", "a piece of data", 200},
 		{"missing", listing + "film.mpeg", "There is no “film.mpeg” here", 404},
 		{"no-cid", gateway + "/ipfs/bafybroken", "not complete or not correct", 400},
 		{"nothing", gateway + "/nothing", "nothing at this address", 404},
