@@ -13,14 +13,14 @@ const boxosPreviewTag = `"DagIndex-`
 
 // previewData is what the template of a preview gets: a node of structured data that is no file and no directory.
 type previewData struct {
-	Style     template.CSS
-	Path      string
-	CID       string
-	Codec     string // by its name; empty if it has none
-	Format    string // of ?format= for the node as text or bytes of its codec
-	Fields    []field
-	More      bool
-	Breakdown bool // the node could be decoded
+	Style   template.CSS
+	Path    string
+	CID     string
+	Codec   string // by its name; empty if it has none
+	Format  string // of ?format= for the node as text or bytes of its codec
+	Fields  []field
+	More    bool
+	Decoded bool // the node could be decoded
 }
 
 // field is a part of a node.
@@ -38,7 +38,7 @@ func (p *Pages) preview(r *http.Request, contentPath string, c cid.Cid) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	data := previewData{Style: p.style, Path: contentPath, CID: c.String(), Codec: codec, Breakdown: node != nil}
+	data := previewData{Style: p.style, Path: contentPath, CID: c.String(), Codec: codec, Decoded: node != nil}
 	if codec == "dag-json" || codec == "dag-cbor" {
 		data.Format = codec
 	}

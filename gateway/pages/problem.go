@@ -1,11 +1,16 @@
 package pages
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
+
+// missingTimeout is how long a page may take to find the part of a path that is missing. What it reads was read a moment ago.
+const missingTimeout = 2 * time.Second
 
 // problem is an error in words. As JSON it is a problem document (RFC 9457).
 type problem struct {
@@ -108,7 +113,9 @@ func (p *Pages) explainMissing(out *problem, r *http.Request, path string, thoro
 		return
 	}
 	if thorough {
-		if name, parts := p.Content.Missing(r.Context(), path); parts > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), missingTimeout)
+		defer cancel()
+		if name, parts := p.Content.Missing(ctx, path); parts > 0 {
 			out.Title, out.What = "There is no “"+name+"” here", within(path, parts)+" exists, and has nothing by that name."
 			out.Try = []step{
 				do("Check the spelling. Capital and small letters are different."),

@@ -104,8 +104,8 @@ func TestStopBehindABalancer(t *testing.T) {
 		t.Logf("%s stopped after %s", p.Name, took.Round(time.Millisecond))
 		awaitVisits(100)
 		c.Restart(p)
-		c.AwaitReady(p)
 		awaitReadyz(t, p)
+		c.AwaitReady(p)
 	}
 	awaitVisits(100)
 	v.end()
@@ -135,7 +135,29 @@ func expectDraining(t *testing.T, p *Peer, cid string, content []byte) {
 	}
 }
 
+// awaitReadyz waits until a peer that was just started wants requests. Before, it says that it starts.
 func awaitReadyz(t *testing.T, p *Peer) {
 	t.Helper()
-	Eventually(t, time.Minute, func() error { return visit(p.http, p.Gateway+"/readyz", []byte("ok\n")) })
+	starting := 0
+	Eventually(t, time.Minute, func() error {
+		resp, err := p.http.Get(p.Gateway + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		reason, err := io.ReadAll(resp.Body)
+		switch {
+		case err != nil:
+			return err
+		case resp.StatusCode == http.StatusServiceUnavailable && bytes.HasPrefix(reason, []byte("starting")):
+			starting++
+			return errors.New("it is starting")
+		case resp.StatusCode != http.StatusOK:
+			t.Errorf("%s: %s %q", p.Name, resp.Status, reason)
+		}
+		return nil
+	})
+	if starting == 0 {
+		t.Errorf("%s never said that it was starting", p.Name)
+	}
 }
