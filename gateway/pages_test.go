@@ -182,6 +182,9 @@ func TestStructuredDataIsShown(t *testing.T) {
 	if !strings.HasPrefix(got.Header.Get("Etag"), `"DagIndex-`) || got.Header.Get("Content-Disposition") != "" || got.Header.Get("Content-Security-Policy") == "" {
 		t.Errorf("headers %v", got.Header)
 	}
+	if part := ask(t, "GET", url, "Accept", accepts, "Range", "bytes=0-3"); part.StatusCode != 200 || len(part.body) != len(page) || part.Header.Get("Accept-Ranges") != "" {
+		t.Errorf("a part of it: status %d, %d bytes, headers %v", part.StatusCode, len(part.body), part.Header)
+	}
 	if head := ask(t, "HEAD", url, "Accept", accepts); head.StatusCode != 200 || head.Header.Get("Etag") != got.Header.Get("Etag") {
 		t.Errorf("HEAD: status %d, headers %v", head.StatusCode, head.Header)
 	}

@@ -43,9 +43,9 @@ func (p *Pages) Listings(look, next http.Handler) http.Handler {
 		case seen.isListing():
 			p.serveMade(w, r, seen, boxosTag, p.listing)
 		case seen.isData() && wantsPreview(r):
-			seen.header.Del("Cache-Control")
-			seen.header.Del("Content-Length")
-			seen.header.Del("Content-Disposition")
+			for _, ofTheBlock := range []string{"Cache-Control", "Content-Length", "Content-Disposition", "Last-Modified", "Accept-Ranges"} {
+				seen.header.Del(ofTheBlock)
+			}
 			p.serveMade(w, r, seen, boxosPreviewTag, p.preview)
 		case seen.status >= 500: // as after a time-out: to try again would take as long
 			setAll(w.Header(), seen.header)
@@ -60,6 +60,7 @@ func (p *Pages) Listings(look, next http.Handler) http.Handler {
 func askForHeaders(ctx context.Context, r *http.Request) *http.Request {
 	head := r.Clone(ctx) // boxo may change the URL
 	head.Method = http.MethodHead
+	head.Header.Del("Range")
 	var accepts []string
 	for kind := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		if !strings.Contains(kind, "text/html") {

@@ -69,7 +69,7 @@ func (v *visitors) end() {
 
 // A peer that is told to stop says so to load balancers, goes on until they have found out, and no visitor notices.
 func TestStopBehindABalancer(t *testing.T) {
-	c := Start(t, "--config", settingsOf(t, "drain_delay: 3s\n"))
+	c := Start(t, "--config", settingsOf(t, "drain_delay: 5s\n"))
 	content := randomContent(1, 4096)
 	cid, err := c.Peers[0].Add(content, "cid-version=1")
 	if err != nil {
@@ -98,7 +98,7 @@ func TestStopBehindABalancer(t *testing.T) {
 		expectDraining(t, p, cid, content)
 		c.awaitExit(p)
 		took := time.Since(began)
-		if took < 3*time.Second {
+		if took < 5*time.Second {
 			t.Errorf("%s stopped after %s, before the delay was over", p.Name, took)
 		}
 		t.Logf("%s stopped after %s", p.Name, took.Round(time.Millisecond))
@@ -119,7 +119,7 @@ func expectDraining(t *testing.T, p *Peer, cid string, content []byte) {
 		p.Gateway + "/readyz": 503, p.REST + "/health": 503, p.API + "/health": 503, p.Gateway + "/healthz": 200,
 		p.REST + "/id": 200,
 	} {
-		Eventually(t, 2*time.Second, func() error {
+		Eventually(t, 4*time.Second, func() error {
 			resp, err := p.http.Get(url)
 			if err != nil {
 				return err
