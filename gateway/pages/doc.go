@@ -8,5 +8,5 @@
 // Not promised: anything about content. The headers of a listing are those of the handler behind it, and so is what comes
 // back for a path; only the body is made here.
 //
-// Start reading at pages.go; problem.go has the words.
+// Start reading at pages.go; problem.go has the words of errors, made.go says which pages are made in place of boxo's.
 package pages

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	boxo "github.com/ipfs/boxo/gateway"
 	"github.com/ipfs/boxo/gateway/assets"
@@ -136,16 +137,24 @@ func TestListingOfARoot(t *testing.T) {
 }
 
 func TestWhatIsNoListingPasses(t *testing.T) {
-	p := newPages(t, Options{Content: shelf{links: entries("a")}})
+	p := newPages(t, Options{Content: shelf{links: entries("a")}, ListingTimeout: time.Minute})
 	looked := 0
 	look := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		looked++
 		if r.Method != "HEAD" {
 			t.Errorf("looked with %s", r.Method)
 		}
+		if _, bounded := r.Context().Deadline(); !bounded {
+			t.Error("a look may take for ever")
+		}
 		boxos("/ipfs/x").ServeHTTP(w, r)
 	})
-	h := p.Listings(look, boxos("/ipfs/x"))
+	h := p.Listings(look, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if at, bounded := r.Context().Deadline(); bounded {
+			t.Errorf("content must be there until %s", at)
+		}
+		boxos("/ipfs/x").ServeHTTP(w, r)
+	}))
 	for _, c := range []struct {
 		name, method, path string
 		status             int

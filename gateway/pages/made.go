@@ -28,15 +28,14 @@ func (p *Pages) Listings(look, next http.Handler) http.Handler {
 		defer cancel()
 		seen := &headOnly{header: w.Header().Clone()}
 		look.ServeHTTP(seen, askForHeaders(ctx, r))
-		r = r.WithContext(ctx)
 		switch {
 		case seen.isListing():
-			p.serveMade(w, r, seen, boxosTag, p.listing)
+			p.serveMade(w, r.WithContext(ctx), seen, boxosTag, p.listing)
 		case seen.isData() && wantsPreview(r):
 			for _, ofTheBlock := range []string{"Cache-Control", "Content-Length", "Content-Disposition", "Last-Modified", "Accept-Ranges"} {
 				seen.header.Del(ofTheBlock)
 			}
-			p.serveMade(w, r, seen, boxosPreviewTag, p.preview)
+			p.serveMade(w, r.WithContext(ctx), seen, boxosPreviewTag, p.preview)
 		case seen.status >= 500: // as after a time-out: to try again would take as long
 			setAll(w.Header(), seen.header)
 			http.Error(w, strings.TrimSuffix(seen.message.String(), "\n"), seen.status)
