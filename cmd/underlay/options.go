@@ -41,6 +41,7 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		Version:        version,
 		Logger:         logger,
 		NoteFailure:    proxy.NoteFailure,
+		CarryAlong:     psa.CarryClaim,
 		Fatal:          fatal,
 	}
 }
