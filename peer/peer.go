@@ -203,7 +203,7 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		Workers: p.opts.PinWorkers, Logger: p.logger,
 	})
 	p.pins.CollectOnlyIf(p.reconciler.Checked)
-	p.service = newPeerService(p.greeted, p.admit, p.reconciler.Standings)
+	p.service = newPeerService(p.greeted, p.admit)
 	p.client, err = p.service.register(p.host)
 	if err != nil {
 		return err
