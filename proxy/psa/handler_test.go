@@ -255,26 +255,3 @@ func TestDelegates(t *testing.T) {
 		}
 	}
 }
-
-func FuzzPinBody(f *testing.F) {
-	f.Add(`{"cid":"bafkqabtjnzwgs3tf","name":"n","origins":["/ip4/192.0.2.1/tcp/1/p2p/12D3KooWBdmLJjhpgJ9KZgLM3f894ff9xyBfPvPjFNn7MKJpyrC2"],"meta":{"k":"v"}}`)
-	f.Add(`{"cid":null,"meta":{"k":null}} {}`)
-	f.Fuzz(func(t *testing.T, body string) {
-		pin, err := readPin(httptest.NewRecorder(), httptest.NewRequest("POST", "/pins", strings.NewReader(body)))
-		if err != nil {
-			return
-		}
-		made := request{newRequestID(at(5, 0)), pin}
-		data, err := made.encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := decodeRecord(consensus.Value{Key: made.key(), Data: data})
-		if err == nil {
-			got, err = got.whole()
-		}
-		if err != nil || got.pin.Name != pin.Name || !maps.Equal(got.pin.Meta, pin.Meta) || len(got.pin.Origins) != len(pin.Origins) || len(pin.Origins) > maxOrigins {
-			t.Errorf("%q is stored as %+v, %v", body, got, err)
-		}
-	})
-}
