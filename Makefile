@@ -4,69 +4,55 @@ SHELL := bash
 export CGO_ENABLED := 0 # static binaries, and no C compiler needed
 BUILD := go build -ldflags '-s -w'
 DEV_FLAGS ?=
+FUZZ ?= 30 300
 
-.PHONY: help
+# No target is a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:/ {print $$1}' $(MAKEFILE_LIST))
+
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: build
 build: ## build bin/underlay
 	$(BUILD) -o bin/underlay ./cmd/underlay
 
-.PHONY: dev
 dev: build ## build and run a three-peer cluster on this machine (DEV_FLAGS='--dir DIR' keeps its data)
 	@exec bin/underlay dev $(DEV_FLAGS)
 
-.PHONY: stock
 stock: ## build the stock clients bin/ipfs and bin/ipfs-cluster-ctl
 	$(BUILD) -o bin/ipfs github.com/ipfs/kubo/cmd/ipfs
 	$(BUILD) -o bin/ipfs-cluster-ctl github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-ctl
 
-.PHONY: test
-test: build stock ## run all tests, those with real clusters included
+test: build stock ## run all tests, those with real clusters included, and every fuzz target for half a minute
 	go test -timeout 15m ./...
+	internal/tools/fuzz.sh $(FUZZ)
 
-.PHONY: test-rpc
 test-rpc: build stock ## compare the RPC API with a plain kubo's, request by request
 	go test -count 1 -timeout 10m ./internal/rpcdiff
 
-.PHONY: fuzz
-fuzz: ## run every fuzz target for 30 seconds (FUZZ_TIME=10m for more)
-	internal/tools/fuzz.sh $(or $(FUZZ_TIME),30s)
+fuzz: ## run every fuzz target for so many seconds, all of them for no more than so many (FUZZ='30 300')
+	internal/tools/fuzz.sh $(FUZZ)
 
-.PHONY: fault
-fault: build ## run the long fault tests: kills, outages and, as root, power cuts (UNDERLAY_SEED=n replays)
+fault: build ## run the long fault tests: kills, outages, fuzzing and, as root, power cuts (UNDERLAY_SEED=n replays)
 	UNDERLAY_FAULT=1 go test -v -count 1 -timeout 150m ./internal/itest ./consensus/...
+	internal/tools/fuzz.sh 600 7200
 
-.PHONY: race
 race: ## run the unit tests with the race detector
 	CGO_ENABLED=1 go test -race -short -timeout 15m ./config/... ./consensus/... ./gateway/... ./proxy/... ./peer/...
 
-.PHONY: bench
 bench: build stock ## print the figures: start, memory, binary size, add of 256 MiB
 	go test -run '^$$' -bench . -benchtime 1x -timeout 15m ./internal/itest
 
-.PHONY: bench-pins
+# Comparisons with what others run.
 bench-pins: ## compare pins with the stock three peers (BENCH_PINS=10000,100000 BENCH_ROUNDS=5 BENCH_KILLS=5)
-	go test -run '^$$' -bench Pins -benchtime 1x -timeout 6h ./internal/stockbench
+bench-rpc: ## compare add, pin/add and cat through a balancer with the stock three peers (BENCH_ROUNDS=5)
+bench-names: ## compare keys and names with a plain single kubo (BENCH_ROUNDS=5)
+bench-files: ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
+bench-pins bench-rpc bench-names bench-files: bench-%: build
+	go test -run '^$$' -bench '(?i)$*' -benchtime 1x -timeout 6h ./internal/stockbench
 
-.PHONY: bench-rpc
-bench-rpc: build ## compare add, pin/add and cat through a balancer with the stock three peers (BENCH_ROUNDS=5)
-	go test -run '^$$' -bench RPC -benchtime 1x -timeout 6h ./internal/stockbench
-
-.PHONY: bench-names
-bench-names: build ## compare keys and names with a plain single kubo (BENCH_ROUNDS=5)
-	go test -run '^$$' -bench Names -benchtime 1x -timeout 1h ./internal/stockbench
-
-.PHONY: bench-files
-bench-files: build ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
-	go test -run '^$$' -bench Files -benchtime 1x -timeout 1h ./internal/stockbench
-
-.PHONY: fmt
 fmt: ## format the source
 	gofmt -w $$(git ls-files '*.go')
 
-.PHONY: lint
 lint: ## check formatting, vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	go vet ./...
@@ -74,5 +60,4 @@ lint: ## check formatting, vet and staticcheck
 	bin/staticcheck ./...
 	@internal/tools/layers.sh
 
-.PHONY: check
 check: lint test ## what CI runs

@@ -2,7 +2,6 @@ package consensus
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"testing"
@@ -15,13 +14,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// Started by imported packages when the program starts.
-		goleak.IgnoreTopFunction("github.com/ipfs/go-log/writer.(*MirrorWriter).logRoutine"),
-		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"),
-		// Left behind by Pebble when it refuses to open damaged files.
-		goleak.IgnoreAnyFunction("github.com/cockroachdb/pebble/v2/vfs.(*diskHealthCheckingFS).startTickerLocked.func1"),
-	)
+	// Left behind by Pebble when it refuses to open damaged files.
+	pintest.VerifyNoLeaks(m, goleak.IgnoreAnyFunction("github.com/cockroachdb/pebble/v2/vfs.(*diskHealthCheckingFS).startTickerLocked.func1"))
 }
 
 func testCid(n int) api.Cid { return pintest.Cid(n) }
@@ -31,6 +25,8 @@ func testPeer(n int) peer.ID { return pintest.Peer(n) }
 func fullPin(t testing.TB) api.Pin { return pintest.Full(t) }
 
 func plainPin(n int) api.Pin { return pintest.Plain(n) }
+
+func listPins(t testing.TB, s pintest.Lister) []api.Pin { return pintest.List(t, s) }
 
 func testLogger(testing.TB) *slog.Logger { return pintest.Logger() }
 
@@ -42,24 +38,6 @@ func dump(t testing.TB, c *Consensus) string {
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-// listPins returns all pins in order.
-func listPins(t testing.TB, s interface {
-	List(context.Context, chan<- api.Pin) error
-}) []api.Pin {
-	t.Helper()
-	out := make(chan api.Pin)
-	errs := make(chan error, 1)
-	go func() { errs <- s.List(t.Context(), out) }()
-	var pins []api.Pin
-	for p := range out {
-		pins = append(pins, p)
-	}
-	if err := <-errs; err != nil {
-		t.Fatal(err)
-	}
-	return pins
 }
 
 func isNotFound(errs []error) []bool {

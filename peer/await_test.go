@@ -1,12 +1,9 @@
 package peer
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"testing"
 	"time"
 
@@ -142,25 +139,4 @@ func TestAwaitAtASilentPeer(t *testing.T) {
 	if took := time.Since(began); !errors.Is(err, errNoAnswer) || took > 3*answerGrace {
 		t.Errorf("after %s: %v", took, err)
 	}
-}
-
-func FuzzAwaitMessages(f *testing.F) {
-	q := awaitQuestion{7, reconcile.AwaitRequest{Cid: someCID(f), Index: 300, Timeout: time.Second}}
-	f.Add(q.append(nil))
-	f.Add(awaitAnswer{9, reconcile.AwaitReply{Held: true, Blocks: 3, Error: "why"}}.append(nil))
-	f.Add([]byte(strings.Repeat("\xff", 40)))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if q, err := readQuestion(bufio.NewReader(bytes.NewReader(raw))); err == nil {
-			again, err := readQuestion(bufio.NewReader(bytes.NewReader(q.append(nil))))
-			if err != nil || again != q {
-				t.Errorf("%+v became %+v, %v", q, again, err)
-			}
-		}
-		if a, err := readAnswer(bufio.NewReader(bytes.NewReader(raw))); err == nil {
-			again, err := readAnswer(bufio.NewReader(bytes.NewReader(a.append(nil))))
-			if err != nil || again != a {
-				t.Errorf("%+v became %+v, %v", a, again, err)
-			}
-		}
-	})
 }

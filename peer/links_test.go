@@ -1,9 +1,7 @@
 package peer
 
 import (
-	"context"
 	"testing"
-	"time"
 
 	"github.com/ipfs/kubo/core"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -12,26 +10,15 @@ import (
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/peer/ipfs"
+	"github.com/underlay/underlay/peer/ipfs/ipfstest"
 )
 
 func newNode(t testing.TB) *core.IpfsNode {
 	t.Helper()
-	node, err := ipfs.Open(context.Background(), ipfs.Options{
-		Dir: t.TempDir() + "/ipfs", CloseTimeout: 10 * time.Second,
-		Configure: func(conf *kuboconfig.Config) error {
-			conf.Addresses.Swarm = []string{"/ip4/127.0.0.1/udp/0/quic-v1"}
-			return nil
-		},
+	return ipfstest.Open(t, t.TempDir()+"/ipfs", func(conf *kuboconfig.Config) error {
+		conf.Addresses.Swarm = []string{"/ip4/127.0.0.1/udp/0/quic-v1"}
+		return nil
 	})
-	if err != nil {
-		t.Fatalf("open node: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := ipfs.Close(node); err != nil {
-			t.Errorf("close node: %v", err)
-		}
-	})
-	return node
 }
 
 // TestLinksAreToTheProcessThatIsThere: an old connection swallows what is sent to a node that was killed and is back.

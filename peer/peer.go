@@ -10,6 +10,7 @@ import (
 	"time"
 
 	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
+	"github.com/ipfs-cluster/ipfs-cluster/api"
 	clusterconfig "github.com/ipfs-cluster/ipfs-cluster/config"
 	"github.com/ipfs/kubo/core"
 	rpc "github.com/libp2p/go-libp2p-gorpc"
@@ -60,6 +61,9 @@ type Options struct {
 	// NoteFailure, unless nil, is told of a failure of the cluster where kubo's code would lose it, with the context of the
 	// request that has met it, and returns it.
 	NoteFailure func(context.Context, error) error
+	// CarryAlong, unless nil, returns what is to be committed in one step with a pin to which the cluster gives other
+	// holders, because somebody remembers the pin by this revision: the pin gets another one. It must do nothing else.
+	CarryAlong func(ctx context.Context, value func(context.Context, string) (consensus.Value, error), c api.Cid, revision uint64) ([]consensus.Op, error)
 	// FilesReached lets tests end a change of the files at one of its steps, see files.Options.
 	FilesReached func(context.Context, files.Step) error
 
@@ -199,7 +203,7 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		Workers: p.opts.PinWorkers, Logger: p.logger,
 	})
 	p.pins.CollectOnlyIf(p.reconciler.Checked)
-	p.service = newPeerService(p.greeted, p.admit, p.reconciler.Standings)
+	p.service = newPeerService(p.greeted, p.admit)
 	p.client, err = p.service.register(p.host)
 	if err != nil {
 		return err

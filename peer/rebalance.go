@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -83,39 +82,25 @@ func (p *Peer) carryOut(ctx context.Context, moves []relocation) {
 	all.Wait()
 }
 
-// relocate adds the new holder, waits until it has the pin, and takes the old one away.
+// relocate adds the new holder, waits until it has the pin, and takes the old one away. A pin that is gone meanwhile has
+// nowhere to go.
 func (p *Peer) relocate(ctx context.Context, m relocation) error {
-	added, err := p.changeHolders(ctx, m.pin.Cid, func(holders []peer.ID) []peer.ID {
-		if slices.Contains(holders, m.to) {
-			return holders
+	pins, index, err := p.rehold(ctx, []api.Cid{m.pin.Cid}, func(pin api.Pin) []peer.ID {
+		if slices.Contains(pin.Allocations, m.to) {
+			return pin.Allocations
 		}
-		return append(holders, m.to)
+		return append(slices.Clone(pin.Allocations), m.to)
 	})
-	if err != nil {
+	if err != nil || len(pins) == 0 {
 		return err
 	}
-	if outcome := p.awaitHolder(ctx, m.to, receipt{pin: added.pin, index: added.index}); outcome.err != nil || outcome.gone {
-		return outcome.err // or nobody wants the pin any more
+	if outcome := p.awaitHolder(ctx, m.to, receipt{pin: pins[0], index: index}); outcome.err != nil || outcome.gone {
+		return outcome.err
 	}
-	_, err = p.changeHolders(ctx, m.pin.Cid, func(holders []peer.ID) []peer.ID {
-		return slices.DeleteFunc(holders, func(id peer.ID) bool { return id == m.from })
+	_, _, err = p.rehold(ctx, []api.Cid{m.pin.Cid}, func(pin api.Pin) []peer.ID {
+		return slices.DeleteFunc(slices.Clone(pin.Allocations), func(id peer.ID) bool { return id == m.from })
 	})
 	return err
-}
-
-// changeHolders changes the holders of a pin, and nothing else, whoever else changes it meanwhile.
-func (p *Peer) changeHolders(ctx context.Context, c api.Cid, change func([]peer.ID) []peer.ID) (pinned, error) {
-	for {
-		pin, revision, err := p.pinNow(ctx, c)
-		if err != nil {
-			return pinned{}, err
-		}
-		pin.Allocations = change(slices.Clone(pin.Allocations))
-		done, err := p.propose(ctx, consensus.PinOp(pin).IfRevision(revision))
-		if !errors.Is(err, consensus.ErrConflict) {
-			return pinned{pin, done.Index}, err
-		}
-	}
 }
 
 // eachMovable calls f with the pins whose holders the cluster chooses, page by page.

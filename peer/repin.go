@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -144,35 +143,33 @@ func (p *Peer) replaceHolders(ctx context.Context, pins []api.Pin, present []pee
 	if err != nil {
 		return 0, fmt.Errorf("allocate %d pins anew: %w", len(pins), err)
 	}
-	var ops []consensus.Op
-	for _, pin := range pins {
-		op, err := p.withHolders(ctx, pin.Cid, order, present)
-		if err != nil {
-			return 0, err
-		}
-		ops = append(ops, op)
+	cids := make([]api.Cid, len(pins))
+	for i, pin := range pins {
+		cids[i] = pin.Cid
 	}
-	return p.applyMoves(ctx, ops)
+	moved, _, err := p.rehold(ctx, cids, func(pin api.Pin) []peer.ID { return heldBy(pin, order, present) })
+	for _, pin := range moved {
+		if len(pin.Allocations) < pin.ReplicationFactorMin {
+			p.logger.Warn("too few peers can hold a pin", "cid", pin.Cid, "holders", len(pin.Allocations), "least", pin.ReplicationFactorMin)
+		}
+	}
+	return len(moved), err
 }
 
-// withHolders decides on new holders of a pin, on condition that it is still the one that is read.
-func (p *Peer) withHolders(ctx context.Context, c api.Cid, order, present []peer.ID) (consensus.Op, error) {
-	current, revision, err := p.consensus.Local().GetRevision(ctx, c)
-	if err != nil {
-		return consensus.Op{}, fmt.Errorf("read pin of %s: %w", c, err)
+// heldBy lists who is to hold a pin: its holders among those present, and then, in that order, as many others as it can
+// have. A pin that somebody has changed so that it is not short any more stays as that one wants it.
+func heldBy(pin api.Pin, order, present []peer.ID) []peer.ID {
+	if !short(pin, present) {
+		return pin.Allocations
 	}
 	gone := func(id peer.ID) bool { return !slices.Contains(present, id) }
-	holders := slices.DeleteFunc(slices.Clone(current.Allocations), gone)
+	holders := slices.DeleteFunc(slices.Clone(pin.Allocations), gone)
 	for _, id := range order {
-		if len(holders) < current.ReplicationFactorMax && !gone(id) && !slices.Contains(holders, id) {
+		if len(holders) < pin.ReplicationFactorMax && !gone(id) && !slices.Contains(holders, id) {
 			holders = append(holders, id)
 		}
 	}
-	if len(holders) < current.ReplicationFactorMin {
-		p.logger.Warn("too few peers can hold a pin", "cid", c, "holders", len(holders), "least", current.ReplicationFactorMin)
-	}
-	current.Allocations = holders
-	return consensus.PinOp(current).IfRevision(revision), nil
+	return holders
 }
 
 // placement lists the peers in the order in which the allocator would have them hold something new.
@@ -180,23 +177,4 @@ func (p *Peer) placement(ctx context.Context) (order []peer.ID, err error) {
 	something := api.PinWithOpts(api.CidUndef, api.PinOptions{ReplicationFactorMin: 1, ReplicationFactorMax: math.MaxInt32})
 	err = p.clusterAPI.get().CallContext(ctx, "", "Cluster", "BlockAllocate", something, &order)
 	return order, err
-}
-
-// applyMoves commits new holders of pins, and counts those that took effect: a pin that somebody else has changed
-// meanwhile stays as that one wants it.
-func (p *Peer) applyMoves(ctx context.Context, ops []consensus.Op) (int, error) {
-	done, err := p.consensus.Propose(ctx, ops...)
-	if err != nil {
-		return 0, fmt.Errorf("commit new holders of %d pins: %w", len(ops), err)
-	}
-	moved := 0
-	for _, err := range done.Errs {
-		switch {
-		case err == nil:
-			moved++
-		case !errors.Is(err, consensus.ErrConflict):
-			return moved, fmt.Errorf("commit new holders: %w", err)
-		}
-	}
-	return moved, nil
 }

@@ -9,20 +9,18 @@ import (
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs-cluster/ipfs-cluster/state"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/underlay/underlay/consensus"
-	"github.com/underlay/underlay/internal/standing"
-	"github.com/underlay/underlay/peer/reconcile"
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 const (
 	// standingsTimeout is how long a member may take to say how it stands; one that takes longer counts as away.
 	standingsTimeout = 2 * time.Second
-	// standingsBatch is how many CIDs a member is asked about at a time.
-	standingsBatch = 4096
+	// standingsPage is how many CIDs the members are asked about at a time.
+	standingsPage = 4096
 )
 
 // Requests is this peer as a pinning service needs it: the replicated state, in which the service keeps the requests that
@@ -44,94 +42,55 @@ func (r Requests) Complete(ctx context.Context, pin, old api.Pin) (api.Pin, erro
 	return r.peer.complete(ctx, pin, old)
 }
 
-// Standings tells for each CID how those members stand with its pin that shall hold it. All members are asked at once;
-// one that cannot be reached, or takes more than two seconds, counts as away.
-func (r Requests) Standings(ctx context.Context, cids []api.Cid) ([]standing.Pin, error) {
-	members, err := r.Peers(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list members: %w", err)
-	}
-	var pins []standing.Pin
-	for batch := range slices.Chunk(cids, standingsBatch) {
-		found, err := r.standings(ctx, members, batch)
-		if err != nil {
+// Standings tells for each CID how those members stand with its pin that shall hold it. All members are asked at once, page
+// by page; one that cannot be reached, or takes more than two seconds, counts as away.
+func (r Requests) Standings(ctx context.Context, cids []api.Cid) ([]pinstatus.Standing, error) {
+	found := make([]pinstatus.Standing, 0, len(cids))
+	for page := range slices.Chunk(cids, standingsPage) {
+		standings := make([]pinstatus.Standing, len(page))
+		if err := r.standings(ctx, page, standings); err != nil {
 			return nil, err
 		}
-		pins = append(pins, found...)
+		found = append(found, standings...)
 	}
-	return pins, nil
+	return found, nil
 }
 
-func (r Requests) standings(ctx context.Context, members []peer.ID, cids []api.Cid) ([]standing.Pin, error) {
-	wanted, err := r.wanted(ctx, members, cids)
-	if err != nil {
-		return nil, err
-	}
-	answers := make([][]standing.Peer, len(members))
-	done := make(chan struct{}, len(members))
-	for i, id := range members {
-		go func() {
-			answers[i] = r.ask(ctx, id, cids)
-			done <- struct{}{}
-		}()
-	}
-	for range members {
-		<-done
-	}
-	pins := make([]standing.Pin, len(cids))
-	for n, holders := range wanted {
-		if len(holders) == 0 {
-			continue
-		}
-		pin := standing.Pin{Wanted: true, Need: min(r.peer.opts.AckReplicas, len(holders))}
-		for i, id := range members {
-			if slices.Contains(holders, id) && answers[i] != nil {
-				pin.Peers = append(pin.Peers, answers[i][n])
-			}
-		}
-		pin.Away = len(holders) - len(pin.Peers) // with those that are no members any more
-		pins[n] = pin
-	}
-	return pins, nil
-}
-
-// wanted lists for each CID the peers that shall hold it, none if it is not pinned.
-func (r Requests) wanted(ctx context.Context, members []peer.ID, cids []api.Cid) ([][]peer.ID, error) {
-	wanted := make([][]peer.ID, len(cids))
-	for n, c := range cids {
-		pin, err := r.Local().Get(ctx, c)
+func (r Requests) standings(ctx context.Context, cids []api.Cid, found []pinstatus.Standing) error {
+	timely, cancel := context.WithTimeout(ctx, standingsTimeout)
+	defer cancel()
+	return r.peer.surveyOf(timely, cids, func(n int, accounts []*account) error {
+		pin, err := r.Local().Get(ctx, cids[n])
 		switch {
 		case errors.Is(err, state.ErrNotFound):
 		case err != nil:
-			return nil, fmt.Errorf("read pin of %s: %w", c, err)
-		case pin.IsPinEverywhere() || len(pin.Allocations) == 0:
-			wanted[n] = members
+			return fmt.Errorf("read pin of %s: %w", cids[n], err)
 		default:
-			wanted[n] = pin.Allocations
+			found[n] = standingFrom(pin, accounts, r.peer.opts.AckReplicas)
 		}
-	}
-	return wanted, nil
+		return nil
+	})
 }
 
-// ask asks one member about all CIDs; nil is no answer.
-func (r Requests) ask(ctx context.Context, id peer.ID, cids []api.Cid) []standing.Peer {
-	ctx, cancel := context.WithTimeout(ctx, standingsTimeout)
-	defer cancel()
-	req := reconcile.StandingsRequest{Cids: cids, Index: r.Applied()}
-	var answer []standing.Peer
-	var err error
-	switch {
-	case id == r.peer.ID():
-		answer, err = r.peer.reconciler.Standings(ctx, req)
-	case r.peer.host.Network().Connectedness(id) != network.Connected: // members stay connected: it is down
-		return nil
-	default:
-		err = r.peer.client.CallContext(ctx, id, "Peer", "Standings", req, &answer)
+// standingFrom puts together what the accounts of those members say that shall hold a pin. A member whose account has ended early
+// is away.
+func standingFrom(pin api.Pin, accounts []*account, ack int) pinstatus.Standing {
+	everywhere, wanted := false, len(pin.Allocations)
+	if pin.IsPinEverywhere() || wanted == 0 {
+		everywhere, wanted = true, len(accounts)
 	}
-	if err != nil || len(answer) != len(cids) {
-		return nil
+	s := pinstatus.Standing{Wanted: true, Need: min(ack, wanted)}
+	for _, a := range accounts {
+		if !everywhere && !slices.Contains(pin.Allocations, a.id) {
+			continue
+		}
+		stands, fetched := a.of(pin)
+		if a.err == nil {
+			s.Holders = append(s.Holders, pinstatus.Holder{ID: a.id, Status: stands.Status, Error: stands.Error, Progress: fetched})
+		}
 	}
-	return answer
+	s.Away = wanted - len(s.Holders) // with those that are no members any more
+	return s
 }
 
 // Nodes returns the addresses of the members' IPFS nodes, each with the node's identity at its end, by the member that

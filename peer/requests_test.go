@@ -1,18 +1,21 @@
 package peer
 
 import (
+	"errors"
+	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
 
-	"github.com/underlay/underlay/internal/standing"
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 // standingOf asks r how the peers stand with a CID.
-func standingOf(t *testing.T, r *running, c api.Cid) standing.Pin {
+func standingOf(t *testing.T, r *running, c api.Cid) pinstatus.Standing {
 	t.Helper()
 	pins, err := r.Requests().Standings(t.Context(), []api.Cid{c})
 	if err != nil {
@@ -47,17 +50,17 @@ func TestStandings(t *testing.T) {
 	for _, r := range []*running{a, b} {
 		eventually(t, "both hold it", func() bool {
 			p := standingOf(t, r, held)
-			return p.Held() && p.Holders() == 2 && p.Need == 2 && p.Away == 0
+			return p.Safe() && p.Held() == 2 && p.Need == 2 && p.Away == 0
 		})
 		eventually(t, "both look for the blocks", func() bool {
 			p := standingOf(t, r, lost)
-			return p.Wanted && !p.Held() && len(p.Peers) == 2 && p.Peers[0].Status == api.TrackerStatusPinning && p.Peers[1].Status == api.TrackerStatusPinning
+			return p.Wanted && !p.Safe() && len(p.Holders) == 2 && p.Holders[0].Status == api.TrackerStatusPinning && p.Holders[1].Status == api.TrackerStatusPinning
 		})
 		eventually(t, "one holds it", func() bool {
 			p := standingOf(t, r, single)
-			return p.Held() && len(p.Peers) == 1 && p.Peers[0].ID == b.ID() && p.Need == 1
+			return p.Safe() && len(p.Holders) == 1 && p.Holders[0].ID == b.ID() && p.Need == 1
 		})
-		if p := standingOf(t, r, api.NewCid(absent.Cid())); p.Wanted || p.Held() {
+		if p := standingOf(t, r, api.NewCid(absent.Cid())); p.Wanted || p.Safe() {
 			t.Errorf("what is not pinned stands as %+v", p)
 		}
 		for _, other := range []*running{a, b} {
@@ -72,10 +75,10 @@ func TestStandings(t *testing.T) {
 		}
 	}
 	b.stop()
-	if p := standingOf(t, a, held); p.Held() || p.Away != 1 || p.Holders() != 1 {
+	if p := standingOf(t, a, held); p.Safe() || p.Away != 1 || p.Held() != 1 {
 		t.Errorf("while one is away, what both hold stands as %+v", p)
 	}
-	if p := standingOf(t, a, single); p.Held() || p.Away != 1 || len(p.Peers) != 0 {
+	if p := standingOf(t, a, single); p.Safe() || p.Away != 1 || len(p.Holders) != 0 {
 		t.Errorf("while its holder is away, a pin stands as %+v", p)
 	}
 }
@@ -100,5 +103,27 @@ func TestReachable(t *testing.T) {
 		if len(got) != len(c.want) || len(got) > 0 && got[0].String() != c.want[0].String() {
 			t.Errorf("of %v: %v, want %v", c.have, got, c.want)
 		}
+	}
+}
+
+// Who says that he has failed is no more away than who holds the pin; who is cut off is, and so is who is no member any more.
+func TestStandingFromAccounts(t *testing.T) {
+	pin := surveyedPins(t, 1)[0]
+	end := surveyRecord{kind: surveyEnd}
+	holds := accountOf(t, io.EOF, end)
+	fails := accountOf(t, io.EOF, differing(pin, api.TrackerStatusClusterError), end)
+	cut := accountOf(t, errors.New("cut off"))
+	accounts := []*account{holds, fails, cut}
+	want := []pinstatus.Holder{
+		{ID: holds.id, Status: api.TrackerStatusPinned},
+		{ID: fails.id, Status: api.TrackerStatusClusterError, Error: "why", Progress: pinstatus.Progress{Nodes: 3, Bytes: 4}},
+	}
+	if got := standingFrom(pin, accounts, 2); !slices.Equal(got.Holders, want) || got.Away != 1 || got.Need != 2 || got.Safe() {
+		t.Errorf("what all shall hold stands as %+v", got)
+	}
+	pin.ReplicationFactorMin, pin.ReplicationFactorMax = 1, 2
+	pin.Allocations = []peer.ID{holds.id, testID(t)}
+	if got := standingFrom(pin, accounts, 1); !slices.Equal(got.Holders, want[:1]) || got.Away != 1 || !got.Safe() {
+		t.Errorf("what one holds and one that has left stands as %+v", got)
 	}
 }

@@ -10,13 +10,9 @@ import (
 	rpc "github.com/libp2p/go-libp2p-gorpc"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
-
-	"github.com/underlay/underlay/internal/standing"
-	"github.com/underlay/underlay/peer/reconcile"
 )
 
-// serviceProtocol carries the calls between peers that the orchestrator does not know: greeting, joining, and asking about
-// pins.
+// serviceProtocol carries the calls between peers that the orchestrator does not know: greeting and joining.
 const serviceProtocol = "/underlay/peer/1"
 
 // ErrClosed reports a call to a peer that is closing.
@@ -51,7 +47,6 @@ type JoinReply struct {
 type PeerService struct {
 	hello func(context.Context, Hello) Hello
 	join  func(context.Context, peer.ID, JoinRequest) (JoinReply, error)
-	stand func(context.Context, reconcile.StandingsRequest) ([]standing.Peer, error)
 
 	ending  context.Context // ends the calls that run when the service closes
 	end     context.CancelFunc
@@ -61,11 +56,8 @@ type PeerService struct {
 }
 
 // newPeerService makes the service from what it answers; close must be called.
-func newPeerService(hello func(context.Context, Hello) Hello,
-	join func(context.Context, peer.ID, JoinRequest) (JoinReply, error),
-	stand func(context.Context, reconcile.StandingsRequest) ([]standing.Peer, error),
-) *PeerService {
-	s := &PeerService{hello: hello, join: join, stand: stand}
+func newPeerService(hello func(context.Context, Hello) Hello, join func(context.Context, peer.ID, JoinRequest) (JoinReply, error)) *PeerService {
+	s := &PeerService{hello: hello, join: join}
 	s.ending, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -73,11 +65,6 @@ func newPeerService(hello func(context.Context, Hello) Hello,
 // Hello answers a greeting with this peer's own.
 func (s *PeerService) Hello(ctx context.Context, in Hello, out *Hello) error {
 	return s.run(ctx, func(ctx context.Context) error { *out = s.hello(ctx, in); return nil })
-}
-
-// Standings tells how this peer stands with some pins.
-func (s *PeerService) Standings(ctx context.Context, in reconcile.StandingsRequest, out *[]standing.Peer) error {
-	return s.run(ctx, func(ctx context.Context) (err error) { *out, err = s.stand(ctx, in); return err })
 }
 
 // Join makes the caller a member of this peer's cluster.

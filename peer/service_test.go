@@ -21,7 +21,7 @@ func waitingService(members ...peer.ID) (s *PeerService, running <-chan struct{}
 			began <- struct{}{}
 			<-ctx.Done()
 			return JoinReply{}, ctx.Err()
-		}, nil), began
+		}), began
 }
 
 func TestServiceRefusesCallsOnceClosed(t *testing.T) {
@@ -41,7 +41,7 @@ func TestServiceRefusesCallsOnceClosed(t *testing.T) {
 func TestServiceEndsRunningCallsAndWaitsForThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leave := make(chan struct{})
-		s := newPeerService(nil, nil, nil)
+		s := newPeerService(nil, nil)
 		call := func(ctx context.Context) error {
 			<-ctx.Done()
 			<-leave // it has something to put away first
@@ -75,7 +75,7 @@ func TestServiceEndsRunningCallsAndWaitsForThem(t *testing.T) {
 }
 
 func TestServiceCallEndsWithItsCaller(t *testing.T) {
-	s := newPeerService(nil, nil, nil)
+	s := newPeerService(nil, nil)
 	defer s.close()
 	ctx, cancel := context.WithCancel(t.Context())
 	running, result := make(chan struct{}), make(chan error, 1)

@@ -80,31 +80,50 @@ func (a API) StatusOf(ctx context.Context, pins []api.Pin, filter api.TrackerSta
 	if len(pins) == 0 {
 		return nil, nil
 	}
-	sorted := make([]int, len(pins))
 	cids := make([]api.Cid, len(pins))
-	for i := range pins {
-		sorted[i] = i
+	for i, pin := range pins {
+		cids[i] = pin.Cid
 	}
-	slices.SortFunc(sorted, func(i, j int) int { return strings.Compare(pins[i].Cid.KeyString(), pins[j].Cid.KeyString()) })
-	for n, i := range sorted {
-		cids[n] = pins[i].Cid
-	}
-	accounts, end, err := a.peer.openAccounts(ctx, cids)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
 	infos := make([]*pinstatus.Status, len(pins))
-	for _, i := range sorted {
+	err := a.peer.surveyOf(ctx, cids, func(i int, accounts []*account) error {
 		if info, matches := merge(pins[i], accounts, filter); matches {
 			infos[i] = &info
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return infos, nil
 }
 
 // MaxStatusOf is how many pins StatusOf may be asked for.
 const MaxStatusOf = maxSurveyed
+
+// surveyOf asks every member about some CIDs, at most MaxStatusOf, and calls f with the place of each, in the order of a
+// survey, and with all accounts, of which f may then ask for the pin of that CID.
+func (p *Peer) surveyOf(ctx context.Context, cids []api.Cid, f func(i int, accounts []*account) error) error {
+	order := make([]int, len(cids))
+	for i := range cids {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return strings.Compare(cids[i].KeyString(), cids[j].KeyString()) })
+	sorted := make([]api.Cid, len(cids))
+	for n, i := range order {
+		sorted[n] = cids[i]
+	}
+	accounts, end, err := p.openAccounts(ctx, sorted)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for _, i := range order {
+		if err := f(i, accounts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // openAccounts asks every member for the status of the pins of some CIDs, or of all if there are none. The accounts are
 // good until end is called.

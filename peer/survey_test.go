@@ -126,23 +126,6 @@ func TestCalmFollowsAllocations(t *testing.T) {
 	}
 }
 
-func FuzzReadSurveyRecord(f *testing.F) {
-	f.Add(surveyRecord{surveyDiffers, "key", api.PinInfoShort{Status: api.TrackerStatusPinning, TS: time.Unix(1, 2), Error: "text"}, pinstatus.Progress{Nodes: 1, Bytes: 2}}.append(nil))
-	f.Add(surveyRecord{kind: surveyPassed, key: "key"}.append(nil))
-	f.Add(surveyRecord{kind: surveyEnd}.append(nil))
-	f.Add([]byte{surveyDiffers, 0xff, 0xff, 0xff, 0xff, 0x0f})
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		got, err := readSurveyRecord(bufio.NewReader(bytes.NewReader(raw)))
-		if err != nil {
-			return
-		}
-		again, err := readSurveyRecord(bufio.NewReader(bytes.NewReader(got.append(nil))))
-		if err != nil || !reflect.DeepEqual(got, again) {
-			t.Errorf("got %+v, then %+v, %v", got, again, err)
-		}
-	})
-}
-
 func TestSurveyQuestion(t *testing.T) {
 	for _, want := range []reconcile.Survey{{}, {Index: 7}, {Index: 1 << 40, Cids: []api.Cid{surveyedPins(t, 1)[0].Cid, api.NewCid(cid.MustParse("bafkqablqnfxcama"))}}} {
 		got, err := readSurvey(bufio.NewReader(bytes.NewReader(appendSurvey(nil, want))))

@@ -44,6 +44,7 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		Version:        version,
 		Logger:         logger,
 		NoteFailure:    rpc.NoteFailure,
+		CarryAlong:     psa.CarryClaim,
 		Fatal:          fatal,
 	}
 }

@@ -216,58 +216,6 @@ func TestBadEntriesAreRefused(t *testing.T) {
 	}
 }
 
-// What the decoder accepts has one meaning and can be read back.
-func FuzzDecodeEntry(f *testing.F) {
-	good := goldenEntry(f)
-	f.Add(good)
-	f.Add(goldenValues(f))
-	f.Add(good[:len(good)-1])
-	f.Add(EncodeEntry(ClientID{}, 0))
-	f.Add([]byte{entryVersion})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := decodeEntry(data)
-		if err != nil {
-			if !errors.Is(err, ErrCorrupt) {
-				t.Errorf("got error %v, want ErrCorrupt", err)
-			}
-			return
-		}
-		var calls [][]byte
-		for _, call := range e.calls {
-			calls = append(calls, rawCall(call))
-		}
-		if again := EncodeEntry(e.client, e.seq, calls...); string(again) != string(data) {
-			t.Errorf("encodes to %x, was %x", again, data)
-		}
-	})
-}
-
-// rawCall puts a decoded call together again from the parts.
-func rawCall(call entryCall) []byte {
-	b := []byte{0}
-	if call.atomic {
-		b[0] = flagAtomic
-	}
-	b = binary.AppendUvarint(b, uint64(len(call.ops)))
-	for _, op := range call.ops {
-		if b = append(b, byte(op.kind)); op.hasCondition {
-			b[len(b)-1] |= conditional
-			b = binary.AppendUvarint(b, op.revision)
-		}
-		payload := op.value
-		switch op.kind {
-		case OpUnpin:
-			payload = op.pin.Cid.Bytes()
-		case OpSetMember, OpDelMember:
-			payload = append(appendBytes(nil, []byte(op.member.ID)), op.member.Record...)
-		case OpSetValue, OpDelValue:
-			payload = append(appendBytes(nil, []byte(op.key)), op.value...)
-		}
-		b = appendBytes(b, payload)
-	}
-	return b
-}
-
 func TestResults(t *testing.T) {
 	codes := make([]byte, 600)
 	codes[0], codes[300], codes[599] = resultNotFound, resultNotFound, resultNotFound

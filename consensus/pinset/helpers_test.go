@@ -11,16 +11,9 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/underlay/underlay/consensus/internal/pintest"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// Started by imported packages when the program starts.
-		goleak.IgnoreTopFunction("github.com/ipfs/go-log/writer.(*MirrorWriter).logRoutine"),
-		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"),
-	)
-}
+func TestMain(m *testing.M) { pintest.VerifyNoLeaks(m) }
 
 func testCid(n int) api.Cid { return pintest.Cid(n) }
 
@@ -29,6 +22,8 @@ func testPeer(n int) peer.ID { return pintest.Peer(n) }
 func fullPin(t testing.TB) api.Pin { return pintest.Full(t) }
 
 func plainPin(n int) api.Pin { return pintest.Plain(n) }
+
+func listPins(t testing.TB, s pintest.Lister) []api.Pin { return pintest.List(t, s) }
 
 // testMachine opens a machine in dir whose failures fail the test.
 func testMachine(t testing.TB, dir string) *Machine {
@@ -76,24 +71,6 @@ func dump(t testing.TB, s *Store) map[string]string {
 		t.Fatal(err)
 	}
 	return all
-}
-
-// listPins returns all pins in order.
-func listPins(t testing.TB, s interface {
-	List(context.Context, chan<- api.Pin) error
-}) []api.Pin {
-	t.Helper()
-	out := make(chan api.Pin)
-	errs := make(chan error, 1)
-	go func() { errs <- s.List(t.Context(), out) }()
-	var pins []api.Pin
-	for p := range out {
-		pins = append(pins, p)
-	}
-	if err := <-errs; err != nil {
-		t.Fatal(err)
-	}
-	return pins
 }
 
 // golden compares got with a file of testdata, or writes it when UPDATE_GOLDEN

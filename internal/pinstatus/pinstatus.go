@@ -1,5 +1,5 @@
-// Package pinstatus is where the peers of a cluster stand with a pin, as the REST API shows it: as IPFS Cluster does, and how
-// far those are that fetch it.
+// Package pinstatus is where the peers of a cluster stand with a pin: as the REST API shows it, which is as IPFS Cluster
+// does and how far those are that fetch it, and in short for whoever waits until a pin is held.
 package pinstatus
 
 import "github.com/ipfs-cluster/ipfs-cluster/api"
@@ -10,7 +10,7 @@ type Progress struct {
 	Bytes uint64 `json:"bytes"`
 }
 
-// Status is where the peers stand with a pin.
+// Status is where all peers stand with a pin.
 type Status struct {
 	api.GlobalPinInfo
 	Progress map[string]Progress // by peer ID, of those that fetch it

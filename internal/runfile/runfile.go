@@ -135,9 +135,12 @@ func Find(dirs []string) []Peer {
 
 // read returns what a file says, if its peer runs.
 func read(path string) (Peer, bool) {
-	var p Peer
 	raw, err := os.ReadFile(path)
-	if err != nil || json.Unmarshal(raw, &p) != nil || p.API == "" {
+	if err != nil {
+		return Peer{}, false
+	}
+	p, ok := parse(raw)
+	if !ok {
 		return p, false
 	}
 	lock := flock.New(path+lockExt, flock.SetFlag(os.O_RDONLY))
@@ -147,4 +150,10 @@ func read(path string) (Peer, bool) {
 		return p, false
 	}
 	return p, true
+}
+
+// parse reads the content of a file. A peer without an API is of no use.
+func parse(raw []byte) (p Peer, ok bool) {
+	err := json.Unmarshal(raw, &p)
+	return p, err == nil && p.API != ""
 }

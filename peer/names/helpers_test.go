@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,12 +13,10 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 
-	kuboconfig "github.com/ipfs/kubo/config"
-
 	"github.com/underlay/underlay/internal/seal"
 	"github.com/underlay/underlay/internal/testkit"
 	"github.com/underlay/underlay/internal/testkit/lone"
-	"github.com/underlay/underlay/peer/ipfs"
+	"github.com/underlay/underlay/peer/ipfs/ipfstest"
 	"github.com/underlay/underlay/peer/keys"
 )
 
@@ -45,21 +42,7 @@ func newState(t testing.TB) shared {
 // newNames are the names on one peer, which has a real node off every network.
 func newNames(t testing.TB, s shared, leads func() bool) *Names {
 	t.Helper()
-	node, err := ipfs.Open(context.Background(), ipfs.Options{
-		Dir: filepath.Join(t.TempDir(), "ipfs"), CloseTimeout: 10 * time.Second,
-		Configure: func(conf *kuboconfig.Config) error {
-			conf.Addresses.Swarm = []string{"/ip4/127.0.0.1/tcp/0"}
-			return nil
-		},
-	})
-	if err != nil {
-		t.Fatalf("open node: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := ipfs.Close(node); err != nil {
-			t.Errorf("close node: %v", err)
-		}
-	})
+	node := ipfstest.New(t)
 	n, err := New(Options{
 		Node: node, Values: s.State, Keys: s.keys, Leads: leads, Logger: slog.New(slog.DiscardHandler),
 		Note: func(_ context.Context, err error) error { return err },

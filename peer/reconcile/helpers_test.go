@@ -26,6 +26,7 @@ import (
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/internal/testkit"
 	"github.com/underlay/underlay/peer/ipfs"
+	"github.com/underlay/underlay/peer/ipfs/ipfstest"
 )
 
 const (
@@ -188,21 +189,9 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "ipfs")
-	node, err := ipfs.Open(context.Background(), ipfs.Options{
-		Dir: dir, CloseTimeout: 10 * time.Second,
-		Configure: func(conf *kuboconfig.Config) error {
-			conf.Addresses.Swarm = []string{"/ip4/127.0.0.1/tcp/0"}
-			conf.Datastore.HashOnRead = true // the tests damage blocks
-			return nil
-		},
-	})
-	if err != nil {
-		t.Fatalf("open node: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := ipfs.Close(node); err != nil {
-			t.Errorf("close node: %v", err)
-		}
+	node := ipfstest.Open(t, dir, func(conf *kuboconfig.Config) error {
+		conf.Datastore.HashOnRead = true // the tests damage blocks
+		return nil
 	})
 	pins, err := ipfs.NewPins(node)
 	if err != nil {

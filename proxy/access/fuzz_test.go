@@ -8,14 +8,18 @@ import (
 	"testing"
 )
 
-// FuzzNeeds: only the health route is open, under whatever name a request finds, and no name makes the tables fail.
-func FuzzNeeds(f *testing.F) {
-	for _, seed := range []string{"/health", "/health/", "//health", "/api/v0/cat", "*", "", "/pins/%2e%2e/x", "/api/v0/pin/ls/../../config"} {
-		f.Add("GET", seed)
-		f.Add("POST", seed)
+// FuzzEntrance: only the health route is open, under whatever name a request finds, no name makes the tables fail, and no
+// header but the right one lets anybody in, or ends the process.
+func FuzzEntrance(f *testing.F) {
+	for _, path := range []string{"/health", "/health/", "//health", "health", "/api/v0/cat", "*", "", "/pins/%2e%2e/x", "/api/v0/pin/ls/../../config"} {
+		f.Add("GET", path, "")
+		f.Add("POST", path, "Bearer ")
 	}
-	n := newNeeds()
-	f.Fuzz(func(t *testing.T, method, path string) {
+	for _, header := range []string{"Bearer ul_", "Basic ", "Basic Og==", "Basic YTo=", "bearer\x00", "Bearer " + newToken()} {
+		f.Add("GET", "/id", header)
+	}
+	n, r := newNeeds(), newRigs(f, 1, withAdmin)[0]
+	f.Fuzz(func(t *testing.T, method, path, header string) {
 		need, known := n.of(&http.Request{Method: method, URL: &url.URL{Path: path}})
 		if need == open && path != "/health" && path != "/health/" {
 			t.Errorf("%s %q is open", method, path)
@@ -23,16 +27,6 @@ func FuzzNeeds(f *testing.F) {
 		if !known && need != Admin {
 			t.Errorf("%s %q is unknown and needs only %q", method, path, need)
 		}
-	})
-}
-
-// FuzzAuthorization: no header but the right one lets anybody in, or ends the process.
-func FuzzAuthorization(f *testing.F) {
-	for _, seed := range []string{"", "Bearer ", "Bearer ul_", "Basic ", "Basic Og==", "Basic YTo=", "bearer\x00", "Bearer " + newToken()} {
-		f.Add(seed)
-	}
-	r := newRigs(f, 1, withAdmin)[0]
-	f.Fuzz(func(t *testing.T, header string) {
 		if strings.HasPrefix(strings.ToLower(header), "basic") {
 			return // a password costs too long to try many; that it is wrong is tested elsewhere
 		}

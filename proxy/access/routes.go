@@ -114,7 +114,7 @@ func newNeeds() *needs {
 // shortest form, and here they are unknown: nobody may find a name for a route by which it needs less.
 func (n *needs) of(r *http.Request) (need Scopes, known bool) {
 	p := r.URL.Path
-	if clean := path.Clean(p); clean != p && clean+"/" != p {
+	if clean := path.Clean("/" + p); clean != p && clean+"/" != p {
 		return Admin, false
 	}
 	if command, ok := strings.CutPrefix(p, apiPath); ok {

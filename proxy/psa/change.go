@@ -128,7 +128,7 @@ func (d *draft) claim(c api.Cid) (*claimDraft, error) {
 			return known, nil
 		}
 	}
-	found, err := readClaim(d.ctx, d.state, c)
+	found, err := readClaim(d.ctx, d.state.Value, c)
 	if err != nil {
 		return nil, err
 	}

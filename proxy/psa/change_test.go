@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/underlay/underlay/consensus"
-	"github.com/underlay/underlay/internal/standing"
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 // Requests for one CID live side by side, each with its own id, time and name, and whichever goes last takes the pin.
@@ -133,7 +133,7 @@ func (r *rig) settleAll() {
 // are pinned all the time.
 func TestReplacement(t *testing.T) {
 	r, old, next := newRig(t), cidOf(t, 1), cidOf(t, 2)
-	r.cluster.becomes(next, standing.Peer{Status: api.TrackerStatusPinning, Blocks: 3, Bytes: 4000})
+	r.cluster.becomes(next, pinstatus.Holder{Status: api.TrackerStatusPinning, Progress: pinstatus.Progress{Nodes: 3, Bytes: 4000}})
 	made := r.post(old, "old")
 	r.settleAll()
 	replaced := want[PinStatus](t, r.ask("POST", "/pins/"+made.RequestID, fmt.Sprintf(`{"cid":%q,"name":"next"}`, next)), http.StatusAccepted)
@@ -151,7 +151,7 @@ func TestReplacement(t *testing.T) {
 	if _, waiting, err := r.settle(t.Context()); err != nil || !waiting || !r.pinned(old).Defined() {
 		t.Errorf("the old pin is gone (%t, %v) before the new one is held", waiting, err)
 	}
-	r.cluster.becomes(next, standing.Peer{Status: api.TrackerStatusPinned})
+	r.cluster.becomes(next, pinstatus.Holder{Status: api.TrackerStatusPinned})
 	r.settleAll()
 	if r.pinned(old).Defined() || !r.pinned(next).Defined() {
 		t.Error("the new pin is held, and the old one not gone")
@@ -169,7 +169,7 @@ func TestReplacement(t *testing.T) {
 func TestReplacementIsTakenBack(t *testing.T) {
 	for what, wanted := range map[string]bool{"asked for again": true, "the new request ends": false} {
 		r, old, next := newRig(t), cidOf(t, 1), cidOf(t, 2)
-		r.cluster.becomes(next, standing.Peer{Status: api.TrackerStatusPinning})
+		r.cluster.becomes(next, pinstatus.Holder{Status: api.TrackerStatusPinning})
 		made := r.post(old, "old")
 		replaced := want[PinStatus](t, r.ask("POST", "/pins/"+made.RequestID, fmt.Sprintf(`{"cid":%q}`, next)), http.StatusAccepted)
 		var again PinStatus

@@ -17,7 +17,8 @@ import (
 type claim struct {
 	requests uint64 // how many want the CID
 	// made is the revision of the pin that the service made. It tells whether the pin is still that one: whoever pins the
-	// CID again through another API gives the pin another revision.
+	// CID again through another API gives the pin another revision. Where the cluster itself writes the pin anew, this
+	// follows; see CarryClaim.
 	made uint64
 
 	revision uint64 // 0: there is no claim
@@ -55,9 +56,24 @@ func decodeClaim(v consensus.Value) (claim, error) {
 	return c, nil
 }
 
+// CarryClaim returns what has to be committed in one step with a pin that the cluster writes anew, for other holders: if
+// the pin of that revision is one that a service has made, it stays the service's. value reads the replicated state, as of
+// when it is decided to write the pin.
+func CarryClaim(ctx context.Context, value reader, c api.Cid, revision uint64) ([]consensus.Op, error) {
+	found, err := readClaim(ctx, value, c)
+	if err != nil || found.made != revision {
+		return nil, err
+	}
+	found.made = madeWithIt
+	return []consensus.Op{consensus.SetValueOp(claimKey(c), found.encode()).IfRevision(found.revision)}, nil
+}
+
+// reader returns the value of a key.
+type reader = func(ctx context.Context, key string) (consensus.Value, error)
+
 // readClaim returns an empty claim when there is none.
-func readClaim(ctx context.Context, s State, c api.Cid) (claim, error) {
-	v, err := s.Value(ctx, claimKey(c))
+func readClaim(ctx context.Context, value reader, c api.Cid) (claim, error) {
+	v, err := value(ctx, claimKey(c))
 	if errors.Is(err, state.ErrNotFound) {
 		return claim{}, nil
 	}

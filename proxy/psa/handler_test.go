@@ -13,7 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
-	"github.com/underlay/underlay/internal/standing"
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 const inline = "bafkqabtjnzwgs3tf"
@@ -184,17 +184,17 @@ func TestOtherSites(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	in := func(statuses ...api.TrackerStatus) (p standing.Pin) {
+	in := func(statuses ...api.TrackerStatus) (p pinstatus.Standing) {
 		for _, s := range statuses {
-			p.Peers = append(p.Peers, standing.Peer{Status: s, Error: map[bool]string{true: "no block"}[s == api.TrackerStatusPinError]})
+			p.Holders = append(p.Holders, pinstatus.Holder{Status: s, Error: map[bool]string{true: "no block"}[s == api.TrackerStatusPinError]})
 		}
 		p.Wanted, p.Need = true, 2
 		return p
 	}
-	away := func(p standing.Pin, n int) standing.Pin { p.Away = n; return p }
+	away := func(p pinstatus.Standing, n int) pinstatus.Standing { p.Away = n; return p }
 	const pinned, pinning, queued, failed = api.TrackerStatusPinned, api.TrackerStatusPinning, api.TrackerStatusPinQueued, api.TrackerStatusPinError
 	for what, c := range map[string]struct {
-		pin     standing.Pin
+		pin     pinstatus.Standing
 		want    status
 		details string
 	}{
@@ -209,7 +209,7 @@ func TestJudge(t *testing.T) {
 		"one failed, others try":    {in(failed, pinning), statusPinning, "0 of 2"},
 		"one failed, another waits": {in(failed, queued), statusQueued, "0 of 2"},
 		"all fail for one reason":   {in(failed, failed), statusFailed, ": no block"},
-		"not pinned":                {standing.Pin{}, statusFailed, "removed"},
+		"not pinned":                {pinstatus.Standing{}, statusFailed, "removed"},
 	} {
 		got := judge(c.pin)
 		if got.status != c.want || !strings.Contains(got.info["status_details"], c.details) || strings.Count(got.info["status_details"], "no block") > 1 {
@@ -254,27 +254,4 @@ func TestDelegates(t *testing.T) {
 			t.Errorf("the order changes: %s, then %s", first, again)
 		}
 	}
-}
-
-func FuzzPinBody(f *testing.F) {
-	f.Add(`{"cid":"bafkqabtjnzwgs3tf","name":"n","origins":["/ip4/192.0.2.1/tcp/1/p2p/12D3KooWBdmLJjhpgJ9KZgLM3f894ff9xyBfPvPjFNn7MKJpyrC2"],"meta":{"k":"v"}}`)
-	f.Add(`{"cid":null,"meta":{"k":null}} {}`)
-	f.Fuzz(func(t *testing.T, body string) {
-		pin, err := readPin(httptest.NewRecorder(), httptest.NewRequest("POST", "/pins", strings.NewReader(body)))
-		if err != nil {
-			return
-		}
-		made := request{newRequestID(at(5, 0)), pin}
-		data, err := made.encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := decodeRecord(consensus.Value{Key: made.key(), Data: data})
-		if err == nil {
-			got, err = got.whole()
-		}
-		if err != nil || got.pin.Name != pin.Name || !maps.Equal(got.pin.Meta, pin.Meta) || len(got.pin.Origins) != len(pin.Origins) || len(pin.Origins) > maxOrigins {
-			t.Errorf("%q is stored as %+v, %v", body, got, err)
-		}
-	})
 }

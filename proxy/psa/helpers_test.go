@@ -20,7 +20,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
-	"github.com/underlay/underlay/internal/standing"
+	"github.com/underlay/underlay/internal/pinstatus"
 	"github.com/underlay/underlay/internal/testkit"
 )
 
@@ -59,7 +59,7 @@ func newRig(t testing.TB) *rig {
 	case <-time.After(patience):
 		t.Fatal("the peer never got ready")
 	}
-	cluster := &fakeCluster{pins: c.Local(), states: make(map[api.Cid]standing.Peer), id: h.ID()}
+	cluster := &fakeCluster{pins: c.Local(), states: make(map[api.Cid]pinstatus.Holder), id: h.ID()}
 	s := New(Options{State: c, Cluster: cluster})
 	return &rig{Service: s, Consensus: c, t: t, cluster: cluster, handler: s.Handler()}
 }
@@ -72,7 +72,7 @@ type fakeCluster struct {
 	follows atomic.Bool
 
 	mu     sync.Mutex
-	states map[api.Cid]standing.Peer
+	states map[api.Cid]pinstatus.Holder
 	asked  int // CIDs
 }
 
@@ -82,10 +82,10 @@ func (f *fakeCluster) Complete(_ context.Context, pin, _ api.Pin) (api.Pin, erro
 	return pin, nil
 }
 
-func (f *fakeCluster) Standings(ctx context.Context, cids []api.Cid) ([]standing.Pin, error) {
+func (f *fakeCluster) Standings(ctx context.Context, cids []api.Cid) ([]pinstatus.Standing, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	pins := make([]standing.Pin, len(cids))
+	pins := make([]pinstatus.Standing, len(cids))
 	for i, c := range cids {
 		f.asked++
 		if pinned, err := f.pins.Has(ctx, c); err != nil || !pinned {
@@ -95,13 +95,13 @@ func (f *fakeCluster) Standings(ctx context.Context, cids []api.Cid) ([]standing
 		if !ok {
 			at.Status = api.TrackerStatusPinned
 		}
-		pins[i] = standing.Pin{Wanted: true, Need: 1, Peers: []standing.Peer{at}}
+		pins[i] = pinstatus.Standing{Wanted: true, Need: 1, Holders: []pinstatus.Holder{at}}
 	}
 	return pins, nil
 }
 
 // becomes sets how the peer stands with a CID.
-func (f *fakeCluster) becomes(c api.Cid, at standing.Peer) {
+func (f *fakeCluster) becomes(c api.Cid, at pinstatus.Holder) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.states[c] = at

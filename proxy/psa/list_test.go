@@ -9,7 +9,7 @@ import (
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 
-	"github.com/underlay/underlay/internal/standing"
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 // fill stores requests as they were made at given times, and returns their identifiers, newest first.
@@ -80,9 +80,9 @@ func TestFilters(t *testing.T) {
 	for n := range 12 {
 		r.ask("POST", "/pins", fmt.Sprintf(`{"cid":%q,"name":"file %d","meta":{"odd":"%t","n":"%d"}}`, cidOf(t, n), n, n%2 == 1, n))
 	}
-	r.cluster.becomes(cidOf(t, 3), standing.Peer{Status: api.TrackerStatusPinning})
-	r.cluster.becomes(cidOf(t, 4), standing.Peer{Status: api.TrackerStatusPinQueued})
-	r.cluster.becomes(cidOf(t, 5), standing.Peer{Status: api.TrackerStatusPinError, Error: "nobody has it"})
+	r.cluster.becomes(cidOf(t, 3), pinstatus.Holder{Status: api.TrackerStatusPinning})
+	r.cluster.becomes(cidOf(t, 4), pinstatus.Holder{Status: api.TrackerStatusPinQueued})
+	r.cluster.becomes(cidOf(t, 5), pinstatus.Holder{Status: api.TrackerStatusPinError, Error: "nobody has it"})
 	second := r.list(every + "limit=1000").Results[10] // "file 1"
 	for _, settled := range []bool{false, true} {
 		if settled {
@@ -119,7 +119,7 @@ func TestWhatIsHeldIsNotAskedAgain(t *testing.T) {
 	for n := range 10 {
 		r.post(cidOf(t, n), "")
 	}
-	r.cluster.becomes(cidOf(t, 3), standing.Peer{Status: api.TrackerStatusPinning})
+	r.cluster.becomes(cidOf(t, 3), pinstatus.Holder{Status: api.TrackerStatusPinning})
 	before := r.cluster.questions()
 	if got := r.list(""); got.Count != 9 || r.cluster.questions() != before+10 {
 		t.Errorf("%d are pinned, %d questions", got.Count, r.cluster.questions()-before)

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/ipfs-cluster/ipfs-cluster/api"
 )
 
 // mustValues parses a query.
@@ -122,27 +120,4 @@ func TestStatusesWithoutFilter(t *testing.T) {
 			t.Errorf("%s: %b, %v, want %b", query, q.statuses, err, want)
 		}
 	}
-}
-
-func FuzzQuery(f *testing.F) {
-	for _, q := range []string{"cid=bafkqabtjnzwgs3tf,QmX&limit=3", "name=a&match=iexact", `meta={"a":"b"}&before=2020-07-27T17:32:28.5Z`} {
-		f.Add(q)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		values, err := url.ParseQuery(s)
-		if err != nil {
-			return
-		}
-		q, err := parseQuery(values)
-		if err != nil {
-			return
-		}
-		if q.limit < 1 || q.limit > maxLimit || len(q.cids) > maxCids || q.statuses == 0 {
-			t.Errorf("%q is taken as %+v", s, q)
-		}
-		q.keys()
-		if _, err := q.matches(record{request: request{pin: Pin{Cid: api.CidUndef}}, rest: []byte("{}")}); err != nil {
-			t.Error(err)
-		}
-	})
 }

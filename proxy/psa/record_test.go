@@ -88,31 +88,6 @@ func TestDamagedRecords(t *testing.T) {
 	}
 }
 
-func FuzzRecord(f *testing.F) {
-	r := fullRequest(f)
-	data, err := r.encode()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(data)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := decodeRecord(consensus.Value{Key: r.key(), Data: data})
-		if err != nil {
-			return
-		}
-		if got, err = got.whole(); err != nil {
-			return
-		}
-		again, err := got.encode()
-		if err != nil {
-			t.Fatalf("what was decoded cannot be encoded: %v", err)
-		}
-		if twice, err := decodeRecord(consensus.Value{Key: r.key(), Data: again}); err != nil || twice.pin.Name != got.pin.Name {
-			t.Errorf("decoded again as %+v, %v", twice, err)
-		}
-	})
-}
-
 func TestClaimsKeepTheirForm(t *testing.T) {
 	for form, want := range map[string]claim{
 		"010203":                   {requests: 2, made: 3, revision: 9},

@@ -8,7 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
-	"github.com/underlay/underlay/internal/standing"
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 // State is the replicated state, in which the service keeps its requests.
@@ -44,7 +44,7 @@ type Cluster interface {
 	// Complete fills in what a pin leaves to the cluster.
 	Complete(ctx context.Context, pin, old api.Pin) (api.Pin, error)
 	// Standings tells for each CID how the peers stand with its pin that shall hold it.
-	Standings(ctx context.Context, cids []api.Cid) ([]standing.Pin, error)
+	Standings(ctx context.Context, cids []api.Cid) ([]pinstatus.Standing, error)
 	// Nodes returns the addresses of the members' IPFS nodes, each with the node's identity at its end.
 	Nodes(ctx context.Context) (map[peer.ID][]api.Multiaddr, error)
 	// Leads tells whether this peer is the cluster's leader.

@@ -94,7 +94,7 @@ func (s *Service) settleSome(ctx context.Context, notes []consensus.Value) (sett
 			if done {
 				settled++
 			}
-		case found[i].Held() || !found[i].Wanted:
+		case found[i].Safe() || !found[i].Wanted:
 			ops = append(ops, consensus.DelValueOp(v.Key).IfRevision(v.Revision))
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 
-	"github.com/underlay/underlay/internal/standing"
+	"github.com/underlay/underlay/internal/pinstatus"
 	"github.com/underlay/underlay/internal/testkit"
 )
 
@@ -30,11 +30,11 @@ func TestServe(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- r.Service.Serve(ctx) }()
 	late := cidOf(t, 1)
-	r.cluster.becomes(late, standing.Peer{Status: api.TrackerStatusPinning})
+	r.cluster.becomes(late, pinstatus.Holder{Status: api.TrackerStatusPinning})
 	r.post(cidOf(t, 0), "")
 	r.post(late, "")
 	testkit.Eventually(t, patience, "one waits", func() bool { return r.waiting() == 1 })
-	r.cluster.becomes(late, standing.Peer{Status: api.TrackerStatusPinned})
+	r.cluster.becomes(late, pinstatus.Holder{Status: api.TrackerStatusPinned})
 	testkit.Eventually(t, patience, "none waits", func() bool { return r.waiting() == 0 })
 	r.post(cidOf(t, 2), "later")
 	testkit.Eventually(t, patience, "none waits again", func() bool { return r.waiting() == 0 })

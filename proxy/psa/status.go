@@ -13,7 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
-	"github.com/underlay/underlay/internal/standing"
+	"github.com/underlay/underlay/internal/pinstatus"
 )
 
 // status is what became of a request, in the words of the specification.
@@ -50,15 +50,15 @@ const errorStatuses = api.TrackerStatusPinError | api.TrackerStatusClusterError
 
 // judge turns how the peers stand with a pin into what the request's client is told. A pin that can be made no sooner than
 // peers come back waits.
-func judge(p standing.Pin) outcome {
+func judge(p pinstatus.Standing) outcome {
 	info := map[string]string{
-		"peers_pinned": strconv.Itoa(p.Holders()),
-		"peers_wanted": strconv.Itoa(len(p.Peers) + p.Away),
+		"peers_pinned": strconv.Itoa(p.Held()),
+		"peers_wanted": strconv.Itoa(len(p.Holders) + p.Away),
 	}
 	var blocks int
 	var bytes uint64
-	for _, at := range p.Peers { // the one that has got furthest
-		blocks, bytes = max(blocks, at.Blocks), max(bytes, at.Bytes)
+	for _, at := range p.Holders { // the one that has got furthest
+		blocks, bytes = max(blocks, at.Nodes), max(bytes, at.Bytes)
 	}
 	told := func(s status, format string, args ...any) outcome {
 		info["status_details"] = fmt.Sprintf(format, args...)
@@ -67,24 +67,24 @@ func judge(p standing.Pin) outcome {
 	switch {
 	case !p.Wanted:
 		return outcome{statusFailed, map[string]string{"status_details": "the pin was removed, but not through the pinning service; ask again to pin it again"}}
-	case p.Held():
-		return told(statusPinned, "%d of %d peers hold it", p.Holders(), len(p.Peers)+p.Away)
+	case p.Safe():
+		return told(statusPinned, "%d of %d peers hold it", p.Held(), len(p.Holders)+p.Away)
 	case p.Any(api.TrackerStatusPinning):
 		info["blocks"], info["bytes"] = strconv.Itoa(blocks), strconv.FormatUint(bytes, 10)
-		return told(statusPinning, "%d of %d peers hold it; fetched so far: %d blocks, %d bytes", p.Holders(), len(p.Peers)+p.Away, blocks, bytes)
+		return told(statusPinning, "%d of %d peers hold it; fetched so far: %d blocks, %d bytes", p.Held(), len(p.Holders)+p.Away, blocks, bytes)
 	case p.Any(errorStatuses) && !p.Any(api.TrackerStatusPinQueued):
-		return told(statusFailed, "%d of %d peers hold it; the next attempt follows by itself: %s", p.Holders(), len(p.Peers)+p.Away, reasons(p))
-	case p.Away > 0 && p.Holders() == len(p.Peers):
+		return told(statusFailed, "%d of %d peers hold it; the next attempt follows by itself: %s", p.Held(), len(p.Holders)+p.Away, reasons(p))
+	case p.Away > 0 && p.Held() == len(p.Holders):
 		return told(statusQueued, "waits for %d peers that cannot be reached", p.Away)
 	default:
-		return told(statusQueued, "waits for a worker; %d of %d peers hold it", p.Holders(), len(p.Peers)+p.Away)
+		return told(statusQueued, "waits for a worker; %d of %d peers hold it", p.Held(), len(p.Holders)+p.Away)
 	}
 }
 
 // reasons lists why attempts have failed, each reason once.
-func reasons(p standing.Pin) string {
+func reasons(p pinstatus.Standing) string {
 	var texts []string
-	for _, at := range p.Peers {
+	for _, at := range p.Holders {
 		if at.Error != "" && !slices.Contains(texts, at.Error) {
 			texts = append(texts, at.Error)
 		}
@@ -152,7 +152,7 @@ func (j *judges) of(ctx context.Context, requests []record) ([]outcome, error) {
 	for i, r := range requests {
 		switch c := r.pin.Cid; {
 		case j.gone[c]:
-			outcomes[i] = judge(standing.Pin{})
+			outcomes[i] = judge(pinstatus.Standing{})
 		case j.waiting[c]:
 			outcomes[i] = j.known[c]
 		default:

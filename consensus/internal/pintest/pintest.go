@@ -1,7 +1,8 @@
-// Package pintest makes pins, and a logger, for the tests of the packages around it.
+// Package pintest has what the tests of the packages around it share: pins, a logger, a look for what is left running.
 package pintest
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multihash"
+	"go.uber.org/goleak"
 )
 
 func hash(s string) multihash.Multihash {
@@ -78,4 +80,34 @@ func Logger() *slog.Logger {
 		level = slog.LevelDebug
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// VerifyNoLeaks runs the tests of a package, and fails if they leave goroutines behind, other than those that are named.
+func VerifyNoLeaks(m *testing.M, but ...goleak.Option) {
+	goleak.VerifyTestMain(m, append(but,
+		// Started by imported packages when the program starts.
+		goleak.IgnoreTopFunction("github.com/ipfs/go-log/writer.(*MirrorWriter).logRoutine"),
+		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"),
+	)...)
+}
+
+// Lister is a pinset.
+type Lister interface {
+	List(context.Context, chan<- api.Pin) error
+}
+
+// List returns all pins in order.
+func List(t testing.TB, s Lister) []api.Pin {
+	t.Helper()
+	out := make(chan api.Pin)
+	errs := make(chan error, 1)
+	go func() { errs <- s.List(t.Context(), out) }()
+	var pins []api.Pin
+	for p := range out {
+		pins = append(pins, p)
+	}
+	if err := <-errs; err != nil {
+		t.Fatal(err)
+	}
+	return pins
 }
