@@ -36,7 +36,11 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	defer joinClose(&err, "listeners", listeners)
 
-	p, err := peer.Open(ctx, peerOptions(conf, logger, env.fatal))
+	born, err := openBirth(ctx, conf.Cluster)
+	if err != nil {
+		return err
+	}
+	p, err := peer.Open(ctx, peerOptions(conf, born, logger, env.fatal))
 	if err != nil {
 		return fmt.Errorf("open peer: %w", err)
 	}
