@@ -85,9 +85,14 @@ type Cluster struct {
 	// Secret keeps strangers out: 64 hexadecimal digits, the same on every peer. Empty means that the peer generates
 	// one on its first start and keeps it in the data directory.
 	Secret Secret `yaml:"secret"`
-	// Peers are the addresses, host:port, of every first member; this peer may be among them. Empty means a cluster of
-	// one.
+	// Peers are the places where other peers may be, see [discover.Parse]; this peer may be among them. Empty means a
+	// cluster of one.
 	Peers []string `yaml:"peers"`
+	// BootstrapExpect is how many first members a new cluster has; 0 means one at each of Peers, which then are addresses.
+	BootstrapExpect int `yaml:"bootstrap_expect"`
+	// Genesis is where the first members of the cluster are recorded, beyond the peers: ssm:NAME, a parameter of AWS Systems
+	// Manager. Empty means that the peers agree among themselves.
+	Genesis string `yaml:"genesis"`
 	// Announce are the addresses, host:port, at which others should reach this peer; empty means those it finds.
 	Announce []string `yaml:"announce"`
 	// ReplicationMin is how many peers must hold a pin; -1 means every peer.

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	kubo "github.com/ipfs/kubo/config"
+
+	"github.com/underlay/underlay/internal/discover"
 )
 
 // minHeartbeat is the least that raft accepts.
@@ -60,7 +62,7 @@ func (c Config) checkCluster(fs *faults) {
 	if problem := c.Cluster.Secret.problem(); problem != "" && c.Cluster.Secret != "" {
 		fs.add("cluster.secret", "%s", problem)
 	}
-	checkRemotes(fs, "cluster.peers", c.Cluster.Peers)
+	c.checkPlaces(fs)
 	checkRemotes(fs, "cluster.announce", c.Cluster.Announce)
 	c.checkReplication(fs)
 	checkLeast(fs, "cluster.ack_replicas", c.Cluster.AckReplicas, 1)
@@ -154,6 +156,9 @@ func (c Config) checkListeners(fs *faults) {
 func checkRemotes(fs *faults, path string, addrs []string) {
 	seen := make(map[string]bool)
 	for i, addr := range addrs {
+		if discover.KindOf(addr) != "" { // another check says what is wrong with it
+			continue
+		}
 		at := fmt.Sprintf("%s[%d]", path, i)
 		host, port, problem := splitHostPort(addr)
 		switch {

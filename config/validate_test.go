@@ -93,6 +93,23 @@ func TestValidate(t *testing.T) {
 			"cluster.peers[5]: must have a port from 1 to 65535", "cluster.peers[6]: must have a port from 0 to 65535",
 			"cluster.peers[7]: has a host that is neither a name nor an address",
 			"cluster.peers[8]: has a host that is neither a name nor an address"}},
+		{"places", func(c *Config) {
+			c.Cluster.Peers = []string{"dns:x:0", "a:1", "ec2:role:1", "file:x", "srv:"}
+			c.Cluster.Genesis = "s3:x"
+		}, []string{
+			"cluster.peers[0]: must have a port from 1 to 65535", `cluster.peers[2]: must be ec2:TAG=VALUE,...:PORT; "role" is no tag with a value`,
+			"cluster.peers[3]: must be file:PATH with an absolute path",
+			"cluster.peers[4]: must be srv:NAME, for example srv:_underlay._tcp.example.org",
+			"cluster.genesis: must be ssm:NAME, for example ssm:/underlay/genesis"}},
+		{"places without a number", func(c *Config) { c.Cluster.Peers = []string{"dns:x:1"} }, []string{
+			"cluster.bootstrap_expect: must say how many first members a new cluster has, since cluster.peers are not all host:port"}},
+		{"number without places", func(c *Config) { c.Cluster.BootstrapExpect = 3 },
+			[]string{"cluster.bootstrap_expect: needs cluster.peers, where the others may be"}},
+		{"number below", func(c *Config) { c.Cluster.BootstrapExpect = -1 },
+			[]string{"cluster.bootstrap_expect: must not be negative, is -1"}},
+		{"places and number", func(c *Config) {
+			c.Cluster.Peers, c.Cluster.BootstrapExpect, c.Cluster.Genesis = []string{"ec2:role=peer:9096"}, 3, "ssm:/underlay/genesis"
+		}, nil},
 		{"announce", func(c *Config) { c.Cluster.Announce = []string{"x"} },
 			[]string{"cluster.announce[0]: must be host:port, for example 127.0.0.1:9095 or [::1]:9095"}},
 		{"tags", func(c *Config) { c.Cluster.Tags = map[string]string{"zone": "a\tb"} },

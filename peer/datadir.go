@@ -48,6 +48,7 @@ func (d *dataDir) ipfs() string     { return filepath.Join(d.root, "ipfs") }
 func (d *dataDir) cluster() string  { return filepath.Join(d.root, "cluster") }
 func (d *dataDir) identity() string { return filepath.Join(d.root, "cluster", "identity.json") }
 func (d *dataDir) secret() string   { return filepath.Join(d.root, "cluster", "secret") }
+func (d *dataDir) genesis() string  { return filepath.Join(d.root, "cluster", "genesis.json") }
 func (d *dataDir) settings() string { return filepath.Join(d.root, "cluster", "settings.json") }
 func (d *dataDir) scratch() string  { return filepath.Join(d.root, "scratch") }
 

@@ -95,8 +95,12 @@ func testLogger() *slog.Logger {
 }
 
 func testOptions(dir, listen string, peers ...string) Options {
+	var places Places
+	if len(peers) > 0 {
+		places = fixedPlaces(peers)
+	}
 	return Options{
-		Dir: dir, Name: filepath.Base(dir), Listen: listen, Peers: peers, Secret: testSecret(7),
+		Dir: dir, Name: filepath.Base(dir), Listen: listen, Places: places, Secret: testSecret(7),
 		ReplicationMin: -1, ReplicationMax: -1, AckReplicas: 2, AckTimeout: 10 * time.Second,
 		Heartbeat: 500 * time.Millisecond, PinWorkers: 2, CloseTimeout: 10 * time.Second,
 		Version: "test", Logger: testLogger(),
@@ -106,6 +110,11 @@ func testOptions(dir, listen string, peers ...string) Options {
 		},
 	}
 }
+
+// fixedPlaces are addresses that are always the same.
+type fixedPlaces []string
+
+func (f fixedPlaces) Addrs(context.Context) ([]string, error) { return f, nil }
 
 // running is a peer at work.
 type running struct {

@@ -23,7 +23,8 @@ var ErrRemoved = errors.New("this peer was removed from its cluster; to let it i
 // was away for too long. A peer that an operator removed is refused, and ends with ErrRemoved.
 func (p *Peer) stayMember(ctx context.Context) error {
 	for {
-		if via, ok := p.mesh.stranger(); ok {
+		known, _ := p.consensus.Peers(ctx) // none yet: any cluster will do
+		if via, ok := p.mesh.stranger(known); ok {
 			switch err := p.askToJoin(ctx, via); {
 			case errors.Is(err, ErrRemoved):
 				return err

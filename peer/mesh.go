@@ -28,21 +28,27 @@ const (
 	greetTimeout  = 5 * time.Second
 )
 
-// mesh keeps this peer connected to the configured ones, and their nodes to its node. It learns who they are by
+// mesh keeps this peer connected to the others, and their nodes to its node. It learns who they are by
 // greeting them, and so decides when a new cluster can begin.
 type mesh struct {
-	host   host.Host
-	links  *links
-	self   func(context.Context) Hello
-	client *rpc.Client
-	key    crypto.PrivKey
-	secret []byte
-	addrs  []string // host:port of the configured peers
-	book   func(context.Context) ([]member, error)
-	logger *slog.Logger
+	host    host.Host
+	links   *links
+	self    func(context.Context) Hello
+	client  *rpc.Client
+	key     crypto.PrivKey
+	secret  []byte
+	life    Life
+	places  Places               // nil: nowhere
+	expect  int                  // how many first members a new cluster has; 0: one at each address
+	settled func() bool          // whether this peer belongs to a cluster
+	heard   func(peer.ID, Hello) // is told every greeting
+	book    func(context.Context) ([]member, error)
+	logger  *slog.Logger
 
 	mu    sync.Mutex
-	peers map[string]acquaintance // by configured address, or by the ID of a member
+	asked bool                    // where peers may be
+	addrs []string                // the answer, as of now
+	peers map[string]acquaintance // by one of these addresses, or by the ID of a member
 }
 
 // acquaintance is what is known of another peer.
@@ -54,25 +60,26 @@ type acquaintance struct {
 	greeted time.Time
 }
 
-// serve stays in touch with every configured peer and every member until ctx ends.
+// serve stays in touch with the peers at all addresses, and with every member, until ctx ends.
 func (m *mesh) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, addr := range m.addrs {
-		g.Go(func() error { m.keep(ctx, addr); return nil })
-	}
+	g.Go(func() error { return m.look(ctx) })
 	g.Go(func() error { return m.keepMembers(ctx) })
 	return g.Wait()
 }
 
-// keep stays in touch with the peer at one address.
-func (m *mesh) keep(ctx context.Context, addr string) {
+// keep stays in touch with the peer at one address until ctx ends. An error means that this peer must not go on.
+func (m *mesh) keep(ctx context.Context, addr string) error {
 	tick := time.NewTicker(dialInterval)
 	defer tick.Stop()
 	for {
 		if a := m.at(addr); a.id != m.host.ID() && (!m.connected(a) || time.Since(a.greeted) > greetInterval) {
 			a, err := m.meet(ctx, addr, a)
 			if ctx.Err() != nil {
-				return
+				return nil
+			}
+			if errors.Is(err, ErrTwin) {
+				return err
 			}
 			m.report(addr, m.at(addr).err, err)
 			if a.err = err; err == nil {
@@ -82,7 +89,7 @@ func (m *mesh) keep(ctx context.Context, addr string) {
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
 	}
@@ -100,10 +107,13 @@ func (m *mesh) meet(ctx context.Context, addr string, a acquaintance) (acquainta
 		if err != nil {
 			return a, err
 		}
+		if id == m.host.ID() { // the addresses may be this peer's too
+			if err := m.checkTwin(ctx, addr); err != nil {
+				return a, err
+			}
+			return acquaintance{id: id}, nil
+		}
 		a = acquaintance{id: id}
-	}
-	if a.id == m.host.ID() {
-		return a, nil // the list of first members may name this peer too
 	}
 	if err := m.connect(ctx, addr, a.id); err != nil {
 		return a, err
@@ -144,6 +154,7 @@ func (m *mesh) greet(ctx context.Context, id peer.ID) (Hello, error) {
 	if err := m.client.CallContext(ctx, id, "Peer", "Hello", m.self(ctx), &hello); err != nil {
 		return hello, fmt.Errorf("greet peer %s: %w", id, err)
 	}
+	m.heard(id, hello)
 	return hello, nil
 }
 
@@ -181,32 +192,42 @@ func (m *mesh) note(addr string, a acquaintance) {
 // errWaiting says what a peer without a cluster waits for.
 var errWaiting = errors.New("not in a cluster yet")
 
-// stranger returns a member of a cluster that has a leader and does not count this peer among its members.
-func (m *mesh) stranger() (peer.ID, bool) {
+// stranger returns a member of a cluster that has a leader and does not count this peer among its members. known are the
+// members of the cluster that this peer belonged to last: one that has none of them is another cluster, and no concern of
+// this peer.
+func (m *mesh) stranger(known []peer.ID) (peer.ID, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, a := range m.peers {
-		if a.err == nil && a.hello.HasLeader && !slices.Contains(a.hello.Members, m.host.ID()) {
+		if a.err == nil && a.hello.HasLeader && !slices.Contains(a.hello.Members, m.host.ID()) && sameCluster(known, a.hello.Members) {
 			return a.id, true
 		}
 	}
 	return "", false
 }
 
-// founders returns the peers that begin a new cluster, sorted, once every configured peer has been met and none has
-// state: everybody with the same configuration gets the same answer. Until then the error says what is missing. It is
-// errSecretDiffers when no peer at all accepts our secret, which only a wrong configuration explains.
+// sameCluster tells whether a peer that knew these members, or none, may belong to the cluster that has those now.
+func sameCluster(known, members []peer.ID) bool {
+	return len(known) == 0 || slices.ContainsFunc(known, func(id peer.ID) bool { return slices.Contains(members, id) })
+}
+
+// founders returns the peers that may begin a new cluster, sorted, once enough have been met and none has state. Until then
+// the error says what is missing. It is errSecretDiffers when no peer at all accepts our secret, which only a wrong
+// configuration explains.
 func (m *mesh) founders() ([]peer.ID, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.places != nil && !m.asked {
+		return nil, fmt.Errorf("%w: waiting to find out where the other peers may be", errWaiting)
+	}
 	ids := []peer.ID{m.host.ID()}
-	var missing []string
+	var silent []string
 	var refused error
 	for _, addr := range m.addrs {
 		switch a := m.peers[addr]; {
 		case a.id == m.host.ID():
 		case a.hello.Node == "":
-			missing = append(missing, addr)
+			silent = append(silent, addr)
 			if errors.Is(a.err, errSecretDiffers) {
 				refused = fmt.Errorf("peer at %s: %w", addr, a.err)
 			}
@@ -218,12 +239,22 @@ func (m *mesh) founders() ([]peer.ID, error) {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
+	expect := m.expect
+	if expect == 0 {
+		expect = len(ids) + len(silent)
+	}
 	switch {
+	case len(ids) >= expect:
+		return ids[:expect], nil
 	case refused != nil && len(ids) == 1:
 		return nil, refused
-	case len(missing) > 0:
-		return nil, fmt.Errorf("%w: waiting for %d peers, have %d; no answer from %s",
-			errWaiting, len(ids)+len(missing), len(ids), strings.Join(missing, ", "))
 	}
-	return ids, nil
+	return nil, fmt.Errorf("%w: waiting for %d peers, have %d%s", errWaiting, expect, len(ids), noAnswer(silent))
+}
+
+func noAnswer(addrs []string) string {
+	if len(addrs) == 0 {
+		return ""
+	}
+	return "; no answer from " + strings.Join(addrs, ", ")
 }

@@ -94,7 +94,7 @@ func TestStranger(t *testing.T) {
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			m := &mesh{host: h, peers: r.peers}
-			if id, ok := m.stranger(); ok != r.want || (ok && id != one) {
+			if id, ok := m.stranger(nil); ok != r.want || (ok && id != one) {
 				t.Errorf("got %s, %t, want %t", id, ok, r.want)
 			}
 		})

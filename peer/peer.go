@@ -26,6 +26,7 @@ import (
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/internal/seal"
 	"github.com/underlay/underlay/peer/files"
+	"github.com/underlay/underlay/peer/genesis"
 	"github.com/underlay/underlay/peer/ipfs"
 	"github.com/underlay/underlay/peer/keys"
 	"github.com/underlay/underlay/peer/names"
@@ -40,7 +41,10 @@ type Options struct {
 	Listen   string   // host:port of the private network
 	Announce []string // host:port under which others reach it; default: the listen addresses
 	Secret   []byte   // 32 bytes shared by all peers; nil: kept in the data directory, made on first start
-	Peers    []string // host:port of every first member, this one may be among them; empty: a cluster of one
+
+	Places Places          // where other peers may be; nil: this one is a cluster of one
+	Expect int             // how many first members a new cluster has; 0: all that Places tells of, this one included
+	Record *genesis.Record // of the first members, beyond the peers; nil: they agree among themselves
 
 	ReplicationMin int               // least number of holders of a pin; -1: every peer
 	ReplicationMax int               // greatest number of holders of a pin; -1: every peer
@@ -66,6 +70,8 @@ type Options struct {
 	CarryAlong func(ctx context.Context, value func(context.Context, string) (consensus.Value, error), c api.Cid, revision uint64) ([]consensus.Op, error)
 	// FilesReached lets tests end a change of the files at one of its steps, see files.Options.
 	FilesReached func(context.Context, files.Step) error
+	// FoundingReached lets tests end a peer when it is about to found the cluster; its error is what the peer waits for.
+	FoundingReached func(context.Context) error
 
 	// Fatal ends the process at once when this peer can no longer keep its promises, as after a failed sync of its log.
 	Fatal func(error)
@@ -73,9 +79,9 @@ type Options struct {
 
 // Peer is one running cluster peer. Its methods may be called from any goroutine.
 type Peer struct {
-	opts    Options
-	logger  *slog.Logger
-	process string // differs from start to start
+	opts   Options
+	logger *slog.Logger
+	life   Life
 
 	dir        *dataDir
 	identity   *clusterconfig.Identity
@@ -99,6 +105,7 @@ type Peer struct {
 	cluster    *ipfscluster.Cluster
 	links      *links
 	mesh       *mesh
+	word       *genesis.Word
 	doubts     doubts
 
 	localSettings *settings.Local
@@ -121,7 +128,7 @@ type closer struct {
 // Open starts a peer on its data directory. It holds the directory's lock, listens for other peers and serves what it
 // has; Serve makes it take part. ctx only carries values: cancelling it does not stop the peer, Close does.
 func Open(ctx context.Context, o Options) (_ *Peer, err error) {
-	p := &Peer{opts: o, logger: o.Logger, process: rand.Text()}
+	p := &Peer{opts: o, logger: o.Logger, life: Life{rand.Text(), time.Now()}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -129,7 +136,7 @@ func Open(ctx context.Context, o Options) (_ *Peer, err error) {
 	}()
 	ctx = context.WithoutCancel(ctx)
 	for _, open := range []func(context.Context) error{
-		p.openDir, p.openLocalSettings, p.openNode, p.openHost, p.openConsensus, p.openNames, p.openSettings, p.openReconciler,
+		p.openDir, p.openLocalSettings, p.openNode, p.openHost, p.openConsensus, p.openGenesis, p.openNames, p.openSettings, p.openReconciler,
 		p.openCalls, p.openFiles, p.openCluster, p.openMesh,
 	} {
 		if err := open(ctx); err != nil {
@@ -151,7 +158,7 @@ func (p *Peer) openDir(context.Context) (err error) {
 	if p.identity, err = p.dir.loadIdentity(); err != nil {
 		return err
 	}
-	secret, generated, err := p.dir.loadSecret(p.opts.Secret, len(p.opts.Peers) == 0)
+	secret, generated, err := p.dir.loadSecret(p.opts.Secret, p.opts.Places == nil)
 	if generated {
 		p.logger.Info("made a cluster secret; peers that shall join this one need the same", "file", p.dir.secret())
 	}
@@ -203,7 +210,7 @@ func (p *Peer) openReconciler(context.Context) (err error) {
 		Workers: p.opts.PinWorkers, Logger: p.logger,
 	})
 	p.pins.CollectOnlyIf(p.reconciler.Checked)
-	p.service = newPeerService(p.greeted, p.admit)
+	p.service = newPeerService(p.life, p.greeted, p.admit)
 	p.client, err = p.service.register(p.host)
 	if err != nil {
 		return err
@@ -244,7 +251,8 @@ func (p *Peer) openStreams() {
 func (p *Peer) openMesh(context.Context) error {
 	p.mesh = &mesh{
 		host: p.host, links: p.links, self: p.hello, client: p.client, key: p.identity.PrivateKey, secret: p.opts.Secret,
-		addrs: p.opts.Peers, book: p.addressBook, logger: p.logger, peers: make(map[string]acquaintance),
+		life: p.life, places: p.opts.Places, expect: p.opts.Expect, settled: p.consensus.HasState, heard: p.heard,
+		book: p.addressBook, logger: p.logger, peers: make(map[string]acquaintance),
 	}
 	return nil
 }
@@ -317,16 +325,18 @@ func (p *Peer) Ready() error {
 }
 
 // greeted answers a greeting.
-func (p *Peer) greeted(ctx context.Context, other Hello) Hello {
+func (p *Peer) greeted(ctx context.Context, from peer.ID, other Hello) Hello {
 	p.links.meet(other)
+	p.heard(from, other)
 	return p.hello(ctx)
 }
 
 func (p *Peer) hello(ctx context.Context) Hello {
 	members, _ := p.consensus.Peers(ctx) // none yet: nothing to tell
 	return Hello{
-		Name: p.opts.Name, Version: p.opts.Version, Process: p.process, Node: p.node.Identity, NodeAddrs: ipfs.Addrs(p.node),
+		Name: p.opts.Name, Version: p.opts.Version, Process: p.life.Process, Node: p.node.Identity, NodeAddrs: ipfs.Addrs(p.node),
 		HasState: p.consensus.HasState(), HasLeader: p.consensus.Status().Leader != "", Members: members,
+		Genesis: p.word.Given(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	rpc "github.com/libp2p/go-libp2p-gorpc"
@@ -28,6 +29,13 @@ type Hello struct {
 	HasState  bool            // it belongs, or once belonged, to a cluster
 	HasLeader bool            // and is in touch with that cluster's leader
 	Members   []peer.ID       // that cluster's members, as far as it knows
+	Genesis   []peer.ID       // the first members that it has given its word for, see package genesis
+}
+
+// Life tells one process from another that has the same identity.
+type Life struct {
+	Process string
+	Started time.Time // by its own clock
 }
 
 // JoinRequest says who wants to become a member; its ID is that of the connection.
@@ -45,7 +53,8 @@ type JoinReply struct {
 
 // PeerService is what a peer answers to the others. Exported only because the RPC library wants it so.
 type PeerService struct {
-	hello func(context.Context, Hello) Hello
+	life  Life
+	hello func(context.Context, peer.ID, Hello) Hello
 	join  func(context.Context, peer.ID, JoinRequest) (JoinReply, error)
 
 	ending  context.Context // ends the calls that run when the service closes
@@ -56,15 +65,26 @@ type PeerService struct {
 }
 
 // newPeerService makes the service from what it answers; close must be called.
-func newPeerService(hello func(context.Context, Hello) Hello, join func(context.Context, peer.ID, JoinRequest) (JoinReply, error)) *PeerService {
-	s := &PeerService{hello: hello, join: join}
+func newPeerService(life Life, hello func(context.Context, peer.ID, Hello) Hello,
+	join func(context.Context, peer.ID, JoinRequest) (JoinReply, error),
+) *PeerService {
+	s := &PeerService{life: life, hello: hello, join: join}
 	s.ending, s.end = context.WithCancel(context.Background())
 	return s
 }
 
 // Hello answers a greeting with this peer's own.
 func (s *PeerService) Hello(ctx context.Context, in Hello, out *Hello) error {
-	return s.run(ctx, func(ctx context.Context) error { *out = s.hello(ctx, in); return nil })
+	return s.run(ctx, func(ctx context.Context) error {
+		caller, _ := rpc.GetRequestSender(ctx) // nobody: this process itself
+		*out = s.hello(ctx, caller, in)
+		return nil
+	})
+}
+
+// Life tells which process this is.
+func (s *PeerService) Life(ctx context.Context, _ struct{}, out *Life) error {
+	return s.run(ctx, func(context.Context) error { *out = s.life; return nil })
 }
 
 // Join makes the caller a member of this peer's cluster.

@@ -13,8 +13,8 @@ import (
 func waitingService(members ...peer.ID) (s *PeerService, running <-chan struct{}) {
 	someID := peer.ID("\x00\x04node") // short, but of the right form
 	began := make(chan struct{}, 8)
-	return newPeerService(
-		func(context.Context, Hello) Hello {
+	return newPeerService(Life{},
+		func(context.Context, peer.ID, Hello) Hello {
 			return Hello{Name: "one", Node: someID, Members: members, HasState: true}
 		},
 		func(ctx context.Context, _ peer.ID, _ JoinRequest) (JoinReply, error) {
@@ -41,7 +41,7 @@ func TestServiceRefusesCallsOnceClosed(t *testing.T) {
 func TestServiceEndsRunningCallsAndWaitsForThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leave := make(chan struct{})
-		s := newPeerService(nil, nil)
+		s := newPeerService(Life{}, nil, nil)
 		call := func(ctx context.Context) error {
 			<-ctx.Done()
 			<-leave // it has something to put away first
@@ -75,7 +75,7 @@ func TestServiceEndsRunningCallsAndWaitsForThem(t *testing.T) {
 }
 
 func TestServiceCallEndsWithItsCaller(t *testing.T) {
-	s := newPeerService(nil, nil)
+	s := newPeerService(Life{}, nil, nil)
 	defer s.close()
 	ctx, cancel := context.WithCancel(t.Context())
 	running, result := make(chan struct{}), make(chan error, 1)
@@ -106,7 +106,7 @@ func TestServiceAnswersOverTheNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	self := func(context.Context) Hello { return Hello{Node: "\x00\x04self"} }
-	m := &mesh{host: caller, client: client, self: self, logger: testLogger(), peers: make(map[string]acquaintance)}
+	m := &mesh{host: caller, client: client, self: self, heard: func(peer.ID, Hello) {}, logger: testLogger(), peers: make(map[string]acquaintance)}
 	if err := m.connect(t.Context(), addr, server.ID()); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 
 // This file turns the configuration into each component's own options; components do not know package config.
 
-func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.Options {
+func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error)) peer.Options {
 	secret, _ := c.Cluster.Secret.Bytes() // validated when loaded; none if empty
 	return peer.Options{
 		Dir:            c.DataDir,
@@ -28,7 +28,9 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		Listen:         c.Cluster.Listen,
 		Announce:       c.Cluster.Announce,
 		Secret:         secret,
-		Peers:          c.Cluster.Peers,
+		Places:         b.places,
+		Expect:         c.Cluster.BootstrapExpect,
+		Record:         b.record,
 		ReplicationMin: c.Cluster.ReplicationMin,
 		ReplicationMax: c.Cluster.ReplicationMax,
 		AckReplicas:    c.Cluster.AckReplicas,

@@ -35,10 +35,15 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	defer joinClose(&err, "listeners", listeners)
 
+	born, err := openBirth(ctx, conf.Cluster)
+	if err != nil {
+		return err
+	}
+
 	gw := gateway.New(listeners.gateway, gateway.Options{ShutdownTimeout: conf.ShutdownTimeout / 2, Logger: logger})
 	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
 
-	p, err := peer.Open(ctx, peerOptions(conf, logger, env.fatal))
+	p, err := peer.Open(ctx, peerOptions(conf, born, logger, env.fatal))
 	if err != nil {
 		return errors.Join(fmt.Errorf("open peer: %w", err), gw.Close())
 	}
@@ -79,9 +84,13 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 			clients = append(clients, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)
 		}
 	}
+	logServing(conf, p, logger)
+	return serveInStages(ctx, inside, clients)
+}
+
+func logServing(conf config.Config, p *peer.Peer, logger *slog.Logger) {
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
 		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen, "psa", conf.PSA.Listen)
-	return serveInStages(ctx, inside, clients)
 }
 
 // listenerSet holds a peer's HTTP listeners; rest and psa are nil when they are off.

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/internal/aws"
+	"github.com/underlay/underlay/internal/discover"
+	"github.com/underlay/underlay/peer"
+	"github.com/underlay/underlay/peer/genesis"
+)
+
+// birth is how a peer finds the others, and with them the first members of a new cluster.
+type birth struct {
+	places peer.Places
+	record *genesis.Record
+}
+
+// openBirth opens what the settings name. AWS is asked only if they name it.
+func openBirth(ctx context.Context, c config.Cluster) (b birth, err error) {
+	var cloud *aws.Cloud
+	if needsAWS(c) {
+		if cloud, err = aws.Open(ctx); err != nil {
+			return b, err
+		}
+	}
+	if name, ok := strings.CutPrefix(c.Genesis, "ssm:"); ok {
+		b.record = genesis.NewRecord(cloud.Parameter(name))
+	}
+	if len(c.Peers) > 0 {
+		if b.places, err = discover.Parse(c.Peers, discover.Kinds(cloud)); err != nil {
+			return b, fmt.Errorf("cluster.peers: %w", err)
+		}
+	}
+	return b, nil
+}
+
+func needsAWS(c config.Cluster) bool {
+	for _, p := range c.Peers {
+		if discover.KindOf(p) == "ec2" {
+			return true
+		}
+	}
+	return c.Genesis != ""
+}

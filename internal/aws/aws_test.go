@@ -1,0 +1,132 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/underlay/underlay/internal/testkit"
+)
+
+// openEmulated starts an emulator of AWS and opens an account in it.
+func openEmulated(t *testing.T) *Cloud {
+	t.Helper()
+	if _, err := exec.LookPath("moto_server"); err != nil {
+		t.Skip("moto_server, the emulator of AWS, is not installed: pip install 'moto[server]'")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().(*net.TCPAddr)
+	l.Close()
+	server := exec.Command("moto_server", "-H", "127.0.0.1", "-p", fmt.Sprint(addr.Port))
+	server.Env = append(os.Environ(), "no_proxy=*")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Kill() // it has ended if this fails
+		_ = server.Wait()
+	})
+	url := "http://" + addr.String()
+	testkit.Eventually(t, time.Minute, "the emulator answers", func() bool {
+		res, err := http.Get(url + "/moto-api/data.json")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		t.Setenv(name, value)
+	}
+	cloud, err := Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cloud
+}
+
+// launch starts machines with tags and returns their private addresses.
+func launch(t *testing.T, cloud *Cloud, n int32, tags map[string]string) (ids, addrs []string) {
+	t.Helper()
+	spec := ec2types.TagSpecification{ResourceType: ec2types.ResourceTypeInstance}
+	for key, value := range tags {
+		spec.Tags = append(spec.Tags, ec2types.Tag{Key: ref(key), Value: ref(value)})
+	}
+	got, err := cloud.machines.RunInstances(t.Context(), &ec2.RunInstancesInput{
+		ImageId: ref("ami-12345678"), MinCount: &n, MaxCount: &n, TagSpecifications: []ec2types.TagSpecification{spec},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, machine := range got.Instances {
+		ids, addrs = append(ids, *machine.InstanceId), append(addrs, *machine.PrivateIpAddress)
+	}
+	return ids, addrs
+}
+
+func TestTaggedMachines(t *testing.T) {
+	cloud := openEmulated(t)
+	tags := map[string]string{"cluster": "prod", "role": "peer"}
+	ids, want := launch(t, cloud, 3, tags)
+	launch(t, cloud, 1, map[string]string{"cluster": "prod", "role": "other"})
+	launch(t, cloud, 1, map[string]string{"cluster": "test", "role": "peer"})
+	got, err := cloud.Tagged(t.Context(), tags)
+	slices.Sort(got)
+	slices.Sort(want)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+	if _, err := cloud.machines.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: ids[:1]}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := cloud.Tagged(t.Context(), tags); err != nil || len(got) != 2 {
+		t.Errorf("after one was terminated: %v, %v", got, err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := cloud.Tagged(ended, tags); err == nil {
+		t.Error("an ended request has an answer")
+	}
+}
+
+// Whoever writes first has written, however many try.
+func TestParameterIsWrittenOnce(t *testing.T) {
+	cloud := openEmulated(t)
+	p := cloud.Parameter("/underlay/test/genesis")
+	if got, err := p.Read(t.Context()); err != nil || got != "" {
+		t.Fatalf("before: %q, %v", got, err)
+	}
+	var running sync.WaitGroup
+	seen := make([]string, 8)
+	for i := range seen {
+		running.Go(func() {
+			if err := p.Create(t.Context(), fmt.Sprint("value ", i)); err != nil {
+				t.Errorf("create: %v", err)
+			}
+			var err error
+			if seen[i], err = p.Read(t.Context()); err != nil {
+				t.Errorf("read: %v", err)
+			}
+		})
+	}
+	running.Wait()
+	if first := seen[0]; first == "" || slices.ContainsFunc(seen, func(s string) bool { return s != first }) {
+		t.Errorf("seen are %q", seen)
+	}
+}
