@@ -40,6 +40,9 @@ func Underlay(t testing.TB) string { t.Helper(); return binary(t, underlayPkg) }
 // Kubo returns the path of kubo's stock program, a command line client and a daemon, of the version that we embed.
 func Kubo(t testing.TB) string { t.Helper(); return binary(t, ipfsPkg) }
 
+// ClusterCtl returns the path of IPFS Cluster's stock command line client.
+func ClusterCtl(t testing.TB) string { t.Helper(); return binary(t, ctlPkg) }
+
 // ClusterService returns the path of the stock cluster peer, of the version that we embed.
 func ClusterService(t testing.TB) string { t.Helper(); return binary(t, servicePkg) }
 

@@ -4,8 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,4 +61,30 @@ func (c *Cluster) InitPeers() {
 	for _, h := range c.Hosts {
 		h.Service("init", "--force", "--consensus", "raft", "--peers", strings.Join(addresses, ","))
 	}
+}
+
+// ErrNoLeader is returned while no peer leads.
+var ErrNoLeader = errors.New("no host leads")
+
+// electionLine is what raft logs when a peer wins an election.
+var electionLine = regexp.MustCompile(`(?m)^(\S+)\s.*entering leader state`)
+
+// Leader finds the host that has won the latest election, which no API tells.
+func (c *Cluster) Leader() (int, error) {
+	latest, leader := "", -1
+	for i, h := range c.Hosts {
+		raw, err := os.ReadFile(h.Log())
+		if err != nil {
+			return 0, fmt.Errorf("look for the leader: %w", err)
+		}
+		for _, found := range electionLine.FindAllSubmatch(raw, -1) {
+			if at := string(found[1]); at > latest {
+				latest, leader = at, i
+			}
+		}
+	}
+	if leader < 0 {
+		return 0, ErrNoLeader
+	}
+	return leader, nil
 }

@@ -2,16 +2,11 @@ package stockbench
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"regexp"
 	"testing"
 	"time"
 
 	"github.com/underlay/underlay/internal/stock"
 )
-
-var errNoLeader = errors.New("no host leads")
 
 // theirs drives three hosts of the stock stack.
 type theirs struct {
@@ -80,25 +75,4 @@ func (s *theirs) kill(host int) {
 	s.cluster.Hosts[host].Kubo.Kill()
 }
 
-// electionLine is what raft logs when a peer wins an election.
-var electionLine = regexp.MustCompile(`(?m)^(\S+)\s.*entering leader state`)
-
-// leader finds the peer that has won the latest election, which no API tells.
-func (s *theirs) leader() (int, error) {
-	latest, leader := "", -1
-	for i, h := range s.cluster.Hosts {
-		raw, err := os.ReadFile(h.Log())
-		if err != nil {
-			return 0, fmt.Errorf("look for the leader: %w", err)
-		}
-		for _, found := range electionLine.FindAllSubmatch(raw, -1) {
-			if at := string(found[1]); at > latest {
-				latest, leader = at, i
-			}
-		}
-	}
-	if leader < 0 {
-		return 0, errNoLeader
-	}
-	return leader, nil
-}
+func (s *theirs) leader() (int, error) { return s.cluster.Leader() }

@@ -1,0 +1,94 @@
+package restdiff
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/underlay/underlay/internal/apidiff"
+)
+
+// answerLimit is how long a target may take for one step before the case fails.
+const answerLimit = 60 * time.Second
+
+// notCaptured begins the name of the field that an answer has for each variable that was not in it.
+const notCaptured = "no $"
+
+// play runs the steps of a case against a target. An error means that a step could not be carried out at all.
+func play(ctx context.Context, t *target, c testCase) ([]apidiff.Answer, error) {
+	vars := maps.Clone(t.given)
+	var answers []apidiff.Answer
+	for _, s := range c.steps {
+		got, err := t.carryOut(ctx, s, vars)
+		if err != nil {
+			return answers, fmt.Errorf("%s: %w", s.label, err)
+		}
+		answers = append(answers, t.normalise(s, got, vars))
+	}
+	return answers, nil
+}
+
+// carryOut does what a step says, again and again if it awaits something.
+func (t *target) carryOut(ctx context.Context, s step, vars variables) (apidiff.Answer, error) {
+	awaited := regexp.MustCompile(s.awaited)
+	giveUp := time.Now().Add(s.patience)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		got, err := t.once(ctx, s, vars)
+		if err != nil || s.awaited == "" || awaited.MatchString(got[apidiff.Body]) {
+			return got, err
+		}
+		if time.Now().After(giveUp) {
+			return nil, fmt.Errorf("after %s the answer is still %v", s.patience, got)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (t *target) once(ctx context.Context, s step, vars variables) (apidiff.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	return s.action.do(ctx, t, vars)
+}
+
+// normalise captures variables and turns an answer into what can be compared: names for what belongs to a target, such as
+// its identities, and for what the case has captured or says may vary.
+func (t *target) normalise(s step, got apidiff.Answer, vars variables) apidiff.Answer {
+	known := maps.Clone(vars)
+	a := make(apidiff.Answer)
+	for _, c := range s.captures {
+		if found := regexp.MustCompile(c.pattern).FindStringSubmatch(got[apidiff.Body]); found != nil {
+			vars[c.name] = found[1]
+		} else {
+			a[notCaptured+c.name] = c.pattern
+		}
+	}
+	masks := slices.Concat(s.masks, commonMasks())
+	for field, text := range got {
+		a[field] = apidiff.Mask(masks, known.name(t.anonymise(text)))
+	}
+	if s.anyOrder {
+		a[apidiff.Body] = apidiff.Sorted(a[apidiff.Body])
+	}
+	for _, name := range slices.Concat(s.omitted, []string{"header Date", "header Content-Length"}) {
+		delete(a, name)
+	}
+	return a
+}
+
+// anonymise puts names in place of what belongs to the target alone.
+func (t *target) anonymise(text string) string {
+	for _, own := range t.own {
+		text = strings.ReplaceAll(text, own.value, own.name)
+	}
+	return text
+}
