@@ -33,6 +33,7 @@ type step struct {
 	masks    []string      // regular expressions of what differs from run to run
 	omitted  []string      // fields of the answer that say nothing comparable, such as "header Content-Length"
 	anyOrder bool          // of the lines of the answer
+	part     string        // text by which the entries of a list are chosen that are looked at; empty: all
 	awaited  string        // a regular expression: the step is repeated until the body matches
 	patience time.Duration // how long it is repeated
 }
@@ -44,6 +45,7 @@ func (s step) named(label string) step      { s.label = label; return s }
 func (s step) mask(patterns ...string) step { s.masks = slices.Concat(s.masks, patterns); return s }
 func (s step) omit(fields ...string) step   { s.omitted = slices.Concat(s.omitted, fields); return s }
 func (s step) inAnyOrder() step             { s.anyOrder = true; return s }
+func (s step) only(text string) step        { s.part = text; return s }
 func (s step) capture(name, pattern string) step {
 	s.captures = slices.Concat(s.captures, []capture{{name, pattern}})
 	return s
@@ -76,4 +78,38 @@ func (v variables) name(text string) string {
 		text = strings.ReplaceAll(text, v[name], "$"+name)
 	}
 	return text
+}
+
+// group is some steps that are read alike.
+type group []step
+
+func (g group) mask(patterns ...string) group {
+	return g.each(func(s step) step { return s.mask(patterns...) })
+}
+func (g group) inAnyOrder() group      { return g.each(step.inAnyOrder) }
+func (g group) only(text string) group { return g.each(func(s step) step { return s.only(text) }) }
+func (g group) omit(fields ...string) group {
+	return g.each(func(s step) step { return s.omit(fields...) })
+}
+
+func (g group) each(change func(step) step) group {
+	var changed group
+	for _, s := range g {
+		changed = append(changed, change(s))
+	}
+	return changed
+}
+
+// steps joins steps and groups of them.
+func steps(all ...any) []step {
+	var joined []step
+	for _, s := range all {
+		switch s := s.(type) {
+		case step:
+			joined = append(joined, s)
+		case group:
+			joined = slices.Concat(joined, s)
+		}
+	}
+	return joined
 }

@@ -35,7 +35,7 @@ func addCases() []testCase {
 			rest("GET /allocations/{hash}").at("/allocations/$b").named("the last"),
 		}},
 		{"add CAR", []step{
-			rest("POST /add", "format=car", "name=archive").with(car("car one")),
+			rest("POST /add", "format=car").with(car("car one")),
 			rest("GET /allocations/{hash}").at("/allocations/" + blockCID("car one")),
 			rest("POST /add", "format=car").with(car("car several a", "car several b")).named("two roots"),
 			rest("GET /allocations/{hash}").at("/allocations/" + blockCID("car several b")).named("the second root"),
@@ -65,6 +65,17 @@ func addOptionCases() []testCase {
 			rest("POST /add", "mode=direct").with(content("add direct")).capture("d", `"cid":"(\w+)"`).named("direct"),
 			rest("GET /allocations/{hash}").at("/allocations/$d").named("of direct"),
 		}},
+		{"add shards", []step{
+			rest("POST /add", "shard=true", "shard-size=1000000", "name=sharded").with(form(file("big", strings.Repeat("sharded. ", 200_000)))),
+			rest("GET /allocations", "filter=meta-pin").named("meta-pins").inAnyOrder(),
+			rest("GET /allocations", "filter=clusterdag-pin").named("DAG pins").inAnyOrder(),
+			rest("GET /allocations", "filter=shard-pin").named("shards").inAnyOrder(),
+			rest("GET /pins", "filter=sharded").named("status").inAnyOrder().mask(maskAddresses...),
+			rest("GET /allocations", "filter=meta-pin").named("the meta-pin").capture("c", `"cid":"(\w+)"`),
+			rest("DELETE /pins/{hash}").at("/pins/$c"),
+			rest("GET /allocations", "filter=meta-pin,clusterdag-pin,shard-pin").named("nothing is left"),
+			rest("POST /add", "shard=true", "name=default").with(content("shard of the default size")).named("default size"),
+		}},
 	}
 }
 
@@ -74,7 +85,7 @@ func refusedAddCases() []testCase {
 	for _, p := range []string{
 		"layout=nonsense", "chunker=nonsense", "chunker=size-0", "chunker=size-99999999", "hash=nonsense", "hash=sha2-512", "format=zip", "cid-version=7", "cid-version=x",
 		"raw-leaves=x", "hidden=x", "local=x", "recursive=x", "wrap-with-directory=x", "progress=x", "stream-channels=x", "nocopy=x", "no-pin=x", "shard=x",
-		"nocopy=true", "replication=9", "replication=x", "expire-in=soon", "user-allocations=nonsense", "mode=banana", "shard=true",
+		"nocopy=true", "replication=9", "replication=x", "expire-in=soon", "user-allocations=nonsense", "mode=banana", "shard-size=x",
 	} {
 		refused = append(refused, rest("POST /add", p).with(content("refused")).named(p),
 			rest("POST /add", p, "stream-channels=false").with(content("refused")).named(p+" in a list"))

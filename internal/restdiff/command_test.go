@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
@@ -22,16 +21,22 @@ type command struct {
 
 // ctl runs a command of ipfs-cluster-ctl, which is named as in its help, with arguments that may hold variables.
 func (s suite) ctl(name string, args ...string) step {
-	return step{label: strings.TrimSpace(name + " " + strings.Join(args, " ")), action: command{s.ctlProgram, "text", name, args}}
+	label := strings.ReplaceAll(strings.TrimSpace(name+" "+strings.Join(args, " ")), s.dir+"/", "")
+	return step{label: label, action: command{s.ctlProgram, "text", name, args}}
 }
 
-// both runs a command twice, with output for people and for programs.
-func (s suite) both(name string, args ...string) []step {
-	text, structured := s.ctl(name, args...), s.ctl(name, args...)
+// inJSON runs a command with output for programs.
+func (s suite) inJSON(name string, args ...string) step {
+	structured := s.ctl(name, args...)
 	c := structured.action.(command)
 	c.encoding = "json"
 	structured.action, structured.label = c, structured.label+" in JSON"
-	return []step{text, structured}
+	return structured
+}
+
+// both runs a command twice, with output for people and for programs.
+func (s suite) both(name string, args ...string) group {
+	return group{s.ctl(name, args...), s.inJSON(name, args...)}
 }
 
 func (c command) uses() []string {
@@ -76,18 +81,4 @@ type suite struct {
 func newSuite(t *testing.T) suite {
 	t.Helper()
 	return suite{itest.ClusterCtl(t), contentDir(t)}
-}
-
-// steps joins steps and lists of them.
-func steps(all ...any) []step {
-	var joined []step
-	for _, s := range all {
-		switch s := s.(type) {
-		case step:
-			joined = append(joined, s)
-		case []step:
-			joined = slices.Concat(joined, s)
-		}
-	}
-	return joined
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/underlay/underlay/internal/apidiff"
@@ -58,37 +56,4 @@ func (t *target) once(ctx context.Context, s step, vars variables) (apidiff.Answ
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	return s.action.do(ctx, t, vars)
-}
-
-// normalise captures variables and turns an answer into what can be compared: names for what belongs to a target, such as
-// its identities, and for what the case has captured or says may vary.
-func (t *target) normalise(s step, got apidiff.Answer, vars variables) apidiff.Answer {
-	known := maps.Clone(vars)
-	a := make(apidiff.Answer)
-	for _, c := range s.captures {
-		if found := regexp.MustCompile(c.pattern).FindStringSubmatch(got[apidiff.Body]); found != nil {
-			vars[c.name] = found[1]
-		} else {
-			a[notCaptured+c.name] = c.pattern
-		}
-	}
-	masks := slices.Concat(s.masks, commonMasks())
-	for field, text := range got {
-		a[field] = apidiff.Mask(masks, known.name(t.anonymise(text)))
-	}
-	if s.anyOrder {
-		a[apidiff.Body] = apidiff.Sorted(a[apidiff.Body])
-	}
-	for _, name := range slices.Concat(s.omitted, []string{"header Date", "header Content-Length"}) {
-		delete(a, name)
-	}
-	return a
-}
-
-// anonymise puts names in place of what belongs to the target alone.
-func (t *target) anonymise(text string) string {
-	for _, own := range t.own {
-		text = strings.ReplaceAll(text, own.value, own.name)
-	}
-	return text
 }

@@ -12,8 +12,11 @@ func commonMasks() []string {
 // What of common answers tells about one node, as regular expressions. A list that is masked must have entries.
 var (
 	maskAddresses = []string{`("(?:addresses|cluster_peers_addresses|ipfs_peer_addresses)":)\s*\[[^]]+\]`}
-	maskShown     = []string{`(?m)^    - /ip4/.*\n`}
+	maskShown     = []string{`(?m)(?:^    - /ip4/.*\n)*^    - /ip4/.*$`}
 	maskVersion   = []string{`("version":)\s*"[^"]+"`}
-	maskMetric    = []string{`("(?:value|expire|received_at|weight)":)\s*("[^"]*"|-?\d+)`, `(?m)( \| \w+:).*`}
-	maskBandwidth = []string{`("(?:total_in|total_out|rate_in|rate_out)":)\s*[0-9.e+-]+`}
+	maskMetric    = []string{`("(?:value|expire|received_at|weight)":)\s*(?:"(?:[^"\\]|\\.)*"|-?\d+)`, `(?m)( \| \w+:).*`}
+	maskKeys      = []string{`("keys":)\s*(?:\[[^]]*\]|null)`, `(?m)^  > CIDs:\n(?:    - .*\n)*`}
+	maskGraph     = []string{`\d+\*\w+|Qm\*\w+|\d+`}
+	maskExpiry    = []string{`("expire_at":)\s*"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`}
+	maskBandwidth = []string{`("(?:total_in|total_out|rate_in|rate_out)":)\s*[0-9.e+-]+`, `In:.*Out:.*`}
 )

@@ -64,6 +64,9 @@ func (r request) do(ctx context.Context, t *target, vars variables) (apidiff.Ans
 		return nil, err
 	}
 	resp, err := t.http.Do(req)
+	if errors.Is(err, io.EOF) {
+		return apidiff.Answer{"status": "none: the connection ends"}, nil
+	}
 	if err != nil {
 		return nil, err
 	}

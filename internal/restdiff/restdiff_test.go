@@ -14,9 +14,9 @@ func (s suite) cases() []testCase {
 	return slices.Concat(
 		emptyCases(),
 		clusterCases(), routingCases(),
-		pinCases(), refusedPinCases(), pathCases(), listCases(),
-		addCases(), refusedAddCases(),
-		optionCases(), addOptionCases(),
+		pinCases(), refusedPinCases(), addCases(), refusedAddCases(),
+		pathCases(), listCases(), s.commandCases(), // pins have names from here on: see optionCases
+		s.methodCases(), s.commandOptionCases(), optionCases(), addOptionCases(),
 		removalCases(),
 	)
 }
