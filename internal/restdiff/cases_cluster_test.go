@@ -67,6 +67,7 @@ func removalCases() []testCase {
 		rest("DELETE /peers/{peer}").at("/peers/$id3"),
 		rest("GET /peers").until(`"peername"`).mask(maskAddresses...).mask(maskVersion...).inAnyOrder(),
 		rest("DELETE /peers/{peer}").at("/peers/$id3").named("again"),
+		{label: "it ends", action: probe{3}, awaited: "down", patience: settleLimit},
 		rest("POST /peers").with(raw("application/json", `{"peer_id":"$id3"}`)).named("who is down").mask(maskAddresses...),
 	}}}
 }

@@ -15,7 +15,7 @@ var (
 	maskShown     = []string{`(?m)(?:^    - /ip4/.*\n)*^    - /ip4/.*$`}
 	maskVersion   = []string{`("version":)\s*"[^"]+"`}
 	maskMetric    = []string{`("(?:value|expire|received_at|weight)":)\s*(?:"(?:[^"\\]|\\.)*"|-?\d+)`, `(?m)( \| \w+:).*`}
-	maskKeys      = []string{`("keys":)\s*(?:\[[^]]*\]|null)`, `(?m)^  > CIDs:\n(?:    - .*\n)*`}
+	maskKeys      = []string{`("keys":)\s*(?:\[[^]]*\]|null)`, `(?m)^  > CIDs:(?:\n    - .*)*$`}
 	maskGraph     = []string{`\d+\*\w+|Qm\*\w+|\d+`}
 	maskExpiry    = []string{`("expire_at":)\s*"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`}
 	maskBandwidth = []string{`("(?:total_in|total_out|rate_in|rate_out)":)\s*[0-9.e+-]+`, `In:.*Out:.*`}

@@ -1,6 +1,7 @@
 package restdiff
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/underlay/underlay/internal/apidiff"
 	"github.com/underlay/underlay/internal/itest"
 	"github.com/underlay/underlay/internal/stock"
 )
@@ -124,4 +126,18 @@ func (tg *target) complete(url string) error {
 		}
 	}
 	return nil
+}
+
+// probe is an action: it looks whether a peer is there.
+type probe struct{ peer int }
+
+func (p probe) uses() []string { return nil }
+
+func (p probe) do(_ context.Context, t *target, _ variables) (apidiff.Answer, error) {
+	resp, err := t.http.Get(t.all[p.peer-1] + "/health")
+	if err != nil {
+		return apidiff.Answer{apidiff.Body: "down"}, nil
+	}
+	resp.Body.Close()
+	return apidiff.Answer{apidiff.Body: "up"}, nil
 }
