@@ -128,7 +128,7 @@ func emptyCases() []testCase {
 
 // listCases list pins and their status.
 func listCases() []testCase {
-	a, b, absent := inline("list a"), inline("list b"), nowhere("list")
+	a, b, held, absent := inline("list a"), inline("list b"), inline("status"), nowhere("list")
 	return []testCase{
 		{"allocations", []step{
 			pin(a, "name=list a"), pin(b, "name=list b"),
@@ -141,20 +141,20 @@ func listCases() []testCase {
 			rest("GET /allocations").named("no filter").only("list ").inAnyOrder(),
 		}},
 		{"status", []step{
-			pin(a, "name=status a"), pin(absent, "name=status absent", "replication=1", "user-allocations=$id1"),
-			rest("GET /pins", "cids="+a).named("settled").until(pinned).mask(maskAddresses...),
+			pin(held, "name=status a"), pin(absent, "name=status absent", "replication=1", "user-allocations=$id1"),
+			rest("GET /pins", "cids="+held).named("settled").until(pinned).mask(maskAddresses...),
 			rest("GET /pins", "cids="+absent).named("begun").until(`"status":"pinning"`).mask(maskAddresses...),
 			rest("GET /pins").only(`"name":"status`).inAnyOrder().mask(maskAddresses...),
 			rest("GET /pins", "local=true").named("local").only(`"name":"status`).inAnyOrder().mask(maskAddresses...),
 			rest("GET /pins", "local=false").named("not local").only(`"name":"status`).inAnyOrder().mask(maskAddresses...),
 			rest("GET /pins", "local=banana").named("neither").only(`"name":"status`).inAnyOrder().mask(maskAddresses...),
-			rest("GET /pins", "cids="+a+","+absent).named("several").only(`"name":"status`).inAnyOrder().mask(maskAddresses...),
-			rest("GET /pins", "cids="+a+","+absent, "local=true").named("several here").only(`"name":"status`).inAnyOrder().mask(maskAddresses...),
+			rest("GET /pins", "cids="+held+","+absent).named("several").only(`"name":"status`).inAnyOrder().mask(maskAddresses...),
+			rest("GET /pins", "cids="+held+","+absent, "local=true").named("several here").only(`"name":"status`).inAnyOrder().mask(maskAddresses...),
 			rest("GET /pins", "cids="+nowhere("status")).named("not pinned").mask(maskAddresses...),
 			rest("GET /pins", "cids=nonsense").named("no CID"),
-			rest("GET /pins", "cids="+a+",").named("an empty CID"),
-			rest("POST /pins/{hash}/recover").at("/pins/" + a + "/recover").mask(maskAddresses...),
-			rest("POST /pins/{hash}/recover", "local=true").at("/pins/" + a + "/recover").named("recover here").mask(maskAddresses...),
+			rest("GET /pins", "cids="+held+",").named("an empty CID"),
+			rest("POST /pins/{hash}/recover").at("/pins/" + held + "/recover").mask(maskAddresses...),
+			rest("POST /pins/{hash}/recover", "local=true").at("/pins/" + held + "/recover").named("recover here").mask(maskAddresses...),
 			rest("POST /pins/{hash}/recover").at("/pins/" + nowhere("recover") + "/recover").named("recover what is not pinned").mask(maskAddresses...),
 			rest("POST /pins/recover").named("recover all").inAnyOrder().mask(maskAddresses...),
 			rest("POST /pins/recover", "local=true").named("recover all here").inAnyOrder().mask(maskAddresses...),
