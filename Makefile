@@ -30,6 +30,10 @@ test: build stock ## run all tests, those with real clusters included
 test-rpc: build stock ## compare the RPC API with a plain kubo's, request by request
 	go test -count 1 -timeout 10m ./internal/rpcdiff
 
+.PHONY: test-rest
+test-rest: build stock ## compare the REST API, its Go client and ipfs-cluster-ctl with a stock cluster, request by request
+	go test -count 1 -timeout 10m ./internal/restdiff
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for 30 seconds (FUZZ_TIME=10m for more)
 	internal/tools/fuzz.sh $(or $(FUZZ_TIME),30s)

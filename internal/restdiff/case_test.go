@@ -88,9 +88,6 @@ func (g group) mask(patterns ...string) group {
 }
 func (g group) inAnyOrder() group      { return g.each(step.inAnyOrder) }
 func (g group) only(text string) group { return g.each(func(s step) step { return s.only(text) }) }
-func (g group) omit(fields ...string) group {
-	return g.each(func(s step) step { return s.omit(fields...) })
-}
 
 func (g group) each(change func(step) step) group {
 	var changed group
