@@ -26,7 +26,8 @@ type target struct {
 	all   []string // of every peer's
 	http  *http.Client
 	own   []ownValue
-	given variables // that every case begins with
+	given variables   // that every case begins with
+	ended func(n int) // told of a peer that is gone
 }
 
 // ownValue is text that only one target answers, and the name by which it is compared.
@@ -34,7 +35,7 @@ type ownValue struct{ value, name string }
 
 func newTarget(name string) *target {
 	return &target{
-		name: name, given: make(variables),
+		name: name, given: make(variables), ended: func(int) {},
 		http: &http.Client{
 			Transport:     &http.Transport{DisableCompression: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -105,6 +106,7 @@ func stockTarget(t *testing.T, c *stock.Cluster) *target {
 func oursTarget(t *testing.T, c *itest.Cluster) *target {
 	t.Helper()
 	tg := newTarget("ours")
+	tg.ended = func(n int) { c.AwaitEnd(c.Peers[n-1]) }
 	for _, p := range c.Peers {
 		tg.addPeer(t, p.Name, p.ID, p.REST, filepath.Join(c.Dir, p.Name, "data", "ipfs"))
 	}
@@ -136,6 +138,7 @@ func (p probe) uses() []string { return nil }
 func (p probe) do(_ context.Context, t *target, _ variables) (apidiff.Answer, error) {
 	resp, err := t.http.Get(t.all[p.peer-1] + "/health")
 	if err != nil {
+		t.ended(p.peer)
 		return apidiff.Answer{apidiff.Body: "down"}, nil
 	}
 	resp.Body.Close()
