@@ -29,6 +29,9 @@ test: build stock ## run all tests, those with real clusters included, and every
 test-rpc: build stock ## compare the RPC API with a plain kubo's, request by request
 	go test -count 1 -timeout 10m ./internal/rpcdiff
 
+test-rest: build stock ## compare the REST API, its Go client and ipfs-cluster-ctl with a stock cluster, request by request
+	go test -count 1 -timeout 10m ./internal/restdiff
+
 fuzz: ## run every fuzz target for so many seconds, all of them for no more than so many (FUZZ='30 300')
 	internal/tools/fuzz.sh $(FUZZ)
 

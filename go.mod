@@ -29,7 +29,8 @@ require (
 	github.com/ipfs/go-ipld-format v0.6.3 // nodes and their errors
 	github.com/ipfs/go-log/v2 v2.9.2 // quiets the libraries' loggers
 	github.com/ipfs/kubo v0.42.0 // the IPFS node and its RPC commands; the stock ipfs for tests
-	github.com/ipld/go-ipld-prime v0.24.0 // decodes the structured data that the gateway shows
+	github.com/ipld/go-car/v2 v2.17.0 // reads uploaded CAR files, as kubo does
+	github.com/ipld/go-ipld-prime v0.24.0 // decodes the structured data that the gateway shows; the error of a path through a file
 	github.com/libp2p/go-libp2p v0.48.0 // hosts, the private network, the handshake
 	github.com/libp2p/go-libp2p-gorpc v0.6.0 // calls between peers, as the orchestrator uses it
 	github.com/libp2p/go-libp2p-pubsub v0.16.0 // gossip of the peers' metrics
@@ -162,7 +163,6 @@ require (
 	github.com/ipfs/go-test v0.3.0 // indirect
 	github.com/ipfs/go-unixfsnode v1.10.4 // indirect
 	github.com/ipld/go-car v0.6.3 // indirect
-	github.com/ipld/go-car/v2 v2.17.0 // indirect
 	github.com/ipld/go-codec-dagpb v1.7.0 // indirect
 	github.com/ipshipyard/p2p-forge v0.9.0 // indirect
 	github.com/jackpal/go-nat-pmp v1.0.2 // indirect

@@ -3,6 +3,8 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -63,12 +65,21 @@ func (a API) UnpinPath(ctx context.Context, path string) (api.Pin, error) {
 	return a.Unpin(ctx, c)
 }
 
-// PeerAdd makes a peer a member on an operator's word, also one that was removed before.
+// PeerAdd makes a peer a member on an operator's word, also one that was removed before. One that cannot be reached is a
+// member all the same, and takes part once it runs: what is known of it is returned, with the reason in its field Error.
 func (a API) PeerAdd(ctx context.Context, id peer.ID) (*api.ID, error) {
 	if err := a.peer.forget(ctx, id); err != nil {
 		return nil, err
 	}
-	return a.Cluster.PeerAdd(ctx, id)
+	added, err := a.Cluster.PeerAdd(ctx, id)
+	if err == nil {
+		return added, nil
+	}
+	members, listErr := a.peer.consensus.Peers(ctx)
+	if listErr != nil || !slices.Contains(members, id) {
+		return nil, err
+	}
+	return &api.ID{ID: id, ClusterPeers: members, Error: fmt.Sprintf("a member, but not reached: %v", err)}, nil
 }
 
 // PeerRemove removes a member on an operator's word: it cannot come back by itself.

@@ -20,6 +20,14 @@ type badPin struct{ error }
 // HTTPStatus tells the APIs how to answer.
 func (badPin) HTTPStatus() int { return http.StatusBadRequest }
 
+// tooFewPeers is a pin for which the cluster has peers, but not enough of them are there at present.
+type tooFewPeers struct{ error }
+
+// HTTPStatus tells the APIs how to answer.
+func (tooFewPeers) HTTPStatus() int { return http.StatusServiceUnavailable }
+
+func (e tooFewPeers) Unwrap() error { return e.error }
+
 // pinned is a pin that is committed.
 type pinned struct {
 	pin   api.Pin
@@ -99,18 +107,42 @@ func (p *Peer) commit(ctx context.Context, ops ...consensus.Op) (consensus.Commi
 	return done, nil
 }
 
+// CheckFactors refuses replication factors that no pin can have in this cluster.
+func (a API) CheckFactors(ctx context.Context, o api.PinOptions) error {
+	_, _, err := a.peer.factors(ctx, o)
+	return err
+}
+
+// factors are the replication factors that a pin with these options has.
+func (p *Peer) factors(ctx context.Context, o api.PinOptions) (low, high int, err error) {
+	low, high = o.ReplicationFactorMin, o.ReplicationFactorMax
+	if low == 0 {
+		low = p.opts.ReplicationMin
+	}
+	if high == 0 {
+		high = p.opts.ReplicationMax
+	}
+	if (low < 0) != (high < 0) || low > high || low < -1 {
+		return low, high, badPin{fmt.Errorf("replication of %d to %d peers is impossible", low, high)}
+	}
+	if o.ReplicationFactorMin <= 1 { // the default is not the client's fault
+		return low, high, nil
+	}
+	members, err := p.consensus.Peers(ctx)
+	if err == nil && low > len(members) {
+		err = badPin{fmt.Errorf("replication-min is %d, and the cluster has %d peers", low, len(members))}
+	}
+	return low, high, err
+}
+
 // complete fills in what the request leaves to the cluster, and refuses what cannot be.
 func (p *Peer) complete(ctx context.Context, pin, old api.Pin) (api.Pin, error) {
-	if pin.ReplicationFactorMin == 0 {
-		pin.ReplicationFactorMin = p.opts.ReplicationMin
+	low, high, err := p.factors(ctx, pin.PinOptions)
+	if err != nil {
+		return pin, err
 	}
-	if pin.ReplicationFactorMax == 0 {
-		pin.ReplicationFactorMax = p.opts.ReplicationMax
-	}
-	low, high := pin.ReplicationFactorMin, pin.ReplicationFactorMax
+	pin.ReplicationFactorMin, pin.ReplicationFactorMax = low, high
 	switch {
-	case (low < 0) != (high < 0) || low > high || low < -1:
-		return pin, badPin{fmt.Errorf("replication of %d to %d peers is impossible", low, high)}
 	case !pin.ExpireAt.IsZero() && pin.ExpireAt.Before(time.Now()):
 		return pin, badPin{fmt.Errorf("the pin of %s would expire in the past", pin.Cid)}
 	case old.Defined() && old.Type != pin.Type:
@@ -120,13 +152,13 @@ func (p *Peer) complete(ctx context.Context, pin, old api.Pin) (api.Pin, error) 
 		return pin, err
 	}
 	pin.Timestamp = time.Now()
-	pin.Allocations = nil
+	pin.Allocations = []peer.ID{} // a list, for clients
 	if low < 0 {
 		return pin, nil // everywhere
 	}
-	err := p.clusterAPI.get().CallContext(ctx, "", "Cluster", "BlockAllocate", pin, &pin.Allocations)
+	err = p.clusterAPI.get().CallContext(ctx, "", "Cluster", "BlockAllocate", pin, &pin.Allocations)
 	if err != nil {
-		return pin, fmt.Errorf("allocate %s: %w", pin.Cid, err)
+		return pin, tooFewPeers{fmt.Errorf("allocate %s: %w", pin.Cid, err)}
 	}
 	return pin, nil
 }

@@ -26,15 +26,13 @@ const (
 
 // FollowEvents calls emit with what happens in the cluster, from one goroutine, until ctx ends or emit fails, and returns
 // that error. Changes of the pinset come behind the given position, or from now on if it is nil, each once and in the order
-// of the log, none left out; if this peer does not remember them any more, the error is consensus.ErrForgotten. Changes of
-// status and membership come as this peer learns of them, from now on, and some may be missed.
+// of the log, none left out; if this peer does not remember them any more, the error is consensus.ErrForgotten, and if the
+// log has not come so far, consensus.ErrInvalid. Changes of status and membership come as this peer learns of them, from now
+// on, and some may be missed.
 func (p *Peer) FollowEvents(ctx context.Context, after *consensus.Position, emit func(event.Event) error) error {
-	if after == nil {
-		if err := p.consensus.Barrier(ctx); err != nil {
-			return err
-		}
-		now := consensus.Behind(p.consensus.Applied())
-		after = &now
+	after, err := p.eventsFrom(ctx, after)
+	if err != nil {
+		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan event.Event)
@@ -61,6 +59,24 @@ func (p *Peer) FollowEvents(ctx context.Context, after *consensus.Position, emit
 		}
 	})
 	return g.Wait()
+}
+
+// eventsFrom finds the position to follow from; nil is now.
+func (p *Peer) eventsFrom(ctx context.Context, after *consensus.Position) (*consensus.Position, error) {
+	if after != nil && after.Index <= p.consensus.Applied() {
+		return after, nil
+	}
+	if err := p.consensus.Barrier(ctx); err != nil { // another peer may have told what this one has not applied yet
+		return nil, err
+	}
+	now := consensus.Behind(p.consensus.Applied())
+	if after == nil {
+		return &now, nil
+	}
+	if after.Index > now.Index {
+		return nil, fmt.Errorf("%w: there are no events behind %d yet: the log ends at %d", consensus.ErrInvalid, after.Index, now.Index)
+	}
+	return after, nil
 }
 
 // followPinset tells the changes of the pinset.

@@ -2,10 +2,12 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs-cluster/ipfs-cluster/state"
 
 	"github.com/underlay/underlay/consensus"
 )
@@ -61,6 +63,16 @@ func (g *startGate) settle(ctx context.Context) {
 type gatedConsensus struct {
 	*consensus.Consensus
 	gate *startGate
+}
+
+// LogUnpin implements ipfscluster.Consensus, for which it is no error that there is no such pin: the orchestrator unpins the
+// shards of a DAG one by one, and equal shards are one pin.
+func (c gatedConsensus) LogUnpin(ctx context.Context, pin api.Pin) error {
+	err := c.Consensus.LogUnpin(ctx, pin)
+	if errors.Is(err, state.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // Ready is closed once the consensus is ready, unless the peer closes before.

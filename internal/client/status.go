@@ -33,6 +33,14 @@ type PeerStatus struct {
 	Since  time.Time `json:"timestamp"`
 	Error  string    `json:"error"`
 	Tries  int       `json:"attempt_count"`
+	// Progress is what the peer has fetched so far, if it fetches the pin.
+	Progress Progress `json:"progress"`
+}
+
+// Progress is what a peer has fetched of a pin since it began.
+type Progress struct {
+	Nodes int    `json:"nodes"`
+	Bytes uint64 `json:"bytes"`
 }
 
 // PinStatus is how all peers stand with a pin. It has what the command line shows, and is written as JSON as it came:

@@ -1,66 +1,52 @@
 package itest
 
 import (
-	"errors"
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
-	"maps"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
-// Requests that cannot be right get a 4xx that says why, and change nothing.
+// badRequest cannot be right: it gets a status of the client's fault and an error in the API's own form, which says why.
+type badRequest struct {
+	method, url string // the URL from the path on; of the REST listener unless it begins with /api/v0/ or another base
+	contentType string
+	body        string
+	code        int    // 0: any fault of the client
+	says        string // what the message names
+}
+
+// What cannot be right is refused by every route of every API with a 4xx that names the fault in the API's own form, and
+// changes nothing.
 func TestBadRequests(t *testing.T) {
 	c := Start(t)
 	p := c.Peers[0]
-	kept, err := p.Add([]byte("must stay as it is"), "")
+	kept, err := p.Add([]byte("must stay as it is"), "pin-name=kept")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Acked(kept)
-	before, err := p.Allocations()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const absent = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
-	for _, r := range []struct {
-		name, method, url, says string
-		code                    int
-	}{
-		{"REST: pin of no CID", "POST", p.REST + "/pins/nonsense", "cid", 400},
-		{"REST: bad path", "POST", p.REST + "/pins/ipfs/nonsense/a", "", 400},
-		{"REST: bad option", "POST", p.REST + "/pins/" + kept + "?replication-min=x", "", 400},
-		{"REST: absent pin", "DELETE", p.REST + "/pins/" + absent, "pinset", 404},
-		{"REST: absent allocation", "GET", p.REST + "/allocations/" + absent, "pinset", 404},
-		{"REST: unknown route", "GET", p.REST + "/nothing", "", 404},
-		{"REST: wrong method", "PUT", p.REST + "/pins/" + kept, "", 405},
-		{"RPC: no argument", "POST", p.API + "/api/v0/pin/add", `argument "ipfs-path" is required`, 400},
-		{"RPC: bad option value", "POST", p.API + "/api/v0/pin/add?arg=" + kept + "&progress=banana", "could not convert", 400},
-		{"RPC: unknown command", "POST", p.API + "/api/v0/nothing", "404", 404},
-		{"RPC: GET", "GET", p.API + "/api/v0/pin/rm?arg=" + kept, "405", 405},
-		{"RPC: add without a body", "POST", p.API + "/api/v0/add", "argument", 400},
-		{"RPC: shutdown", "POST", p.API + "/api/v0/shutdown", "not stopped through its API", 403},
-		{"gateway: bad CID", "GET", p.Gateway + "/ipfs/nonsense", "", 400},
-		{"gateway: private API", "GET", p.Gateway + "/api/v0/id", "", 404},
-	} {
-		_, err := p.Do(r.method, r.url)
-		var status *StatusError
-		if !errors.As(err, &status) || status.Code != r.code || !strings.Contains(strings.ToLower(status.Body), strings.ToLower(r.says)) {
-			t.Errorf("%s: %v; want status %d and %q", r.name, err, r.code, r.says)
+	before := p.everything(t)
+	for _, requests := range []func(kept string) []badRequest{restRequests, optionRequests, bulkRequests, accessRequests, pinningRequests, rpcRequests} {
+		for _, r := range requests(kept) {
+			p.refuses(t, r)
 		}
+	}
+	for _, r := range everyRoute(t) {
+		p.refuses(t, r)
 	}
 	if code := crossOrigin(t, p.API+"/api/v0/pin/rm?arg="+kept); code != http.StatusForbidden {
 		t.Errorf("a page of another site may unpin: status %d", code)
 	}
-	after, err := p.Allocations()
-	if err != nil || !maps.Equal(before, after) {
-		t.Errorf("the pinset has changed, or cannot be read: %v\nbefore %v\nafter  %v", err, before, after)
+	if after := p.everything(t); after != before {
+		t.Errorf("something has changed:\nbefore %s\nafter  %s", before, after)
 	}
 }
 
@@ -80,92 +66,163 @@ func crossOrigin(t *testing.T, url string) int {
 	return resp.StatusCode
 }
 
-// daemon runs `underlay daemon` with flags until it ends by itself, and returns its exit code and output.
-func daemon(t *testing.T, flags ...string) (int, string) {
+// everything is what the cluster holds, as one text: pins, members, credentials, pinning requests, keys, files, settings.
+func (p *Peer) everything(t *testing.T) string {
 	t.Helper()
-	cmd := exec.Command(Underlay(t), append([]string{"daemon"}, flags...)...)
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
-	_ = cmd.Wait() // the exit code tells
-	return cmd.ProcessState.ExitCode(), out.String()
-}
-
-// flagsFor are flags for a peer of its own on free ports.
-func flagsFor(t *testing.T, dir string) []string {
-	base := FreePorts(t)
-	port := func(offset int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(base+offset)) }
-	return []string{
-		"--data-dir", dir, "--public-network=false", "--gateway-listen", port(80), "--api-listen", port(95),
-		"--api-rest-listen", port(94), "--psa-listen", port(97), "--cluster-listen", port(96), "--ipfs", `Addresses.Swarm=["/ip4/127.0.0.1/tcp/` + strconv.Itoa(base+1) + `"]`,
-	}
-}
-
-// What makes a start impossible ends the process with a message that names it.
-func TestBadStarts(t *testing.T) {
-	c := Start(t)
-	taken := strings.TrimPrefix(c.Peers[0].Gateway, "http://")
-	unwritable := filepath.Join(t.TempDir(), "file", "dir")
-	if err := os.WriteFile(filepath.Dir(unwritable), []byte("in the way"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	settings := filepath.Join(t.TempDir(), "underlay.yaml")
-	if err := os.WriteFile(settings, []byte("gateway:\n  lisen: 127.0.0.1:0\ncluster:\n  secret: abc\nipfs:\n  Pubsub:\n    Enable: true\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	inUse := filepath.Join(c.Peers[0].dir, "data")
-	fresh := filepath.Join(t.TempDir(), "fresh")
-	for _, r := range []struct {
-		name  string
-		flags []string
-		code  int
-		says  []string
-	}{
-		{"taken port", append(flagsFor(t, fresh), "--gateway-listen", taken), 1, []string{"gateway.listen", taken, "address already in use"}},
-		{"unwritable directory", flagsFor(t, unwritable), 1, []string{unwritable, "not a directory"}},
-		{"directory in use", flagsFor(t, inUse), 1, []string{inUse, "in use by another process"}},
-		{"wrong settings, all named", []string{"--config", settings}, 2, []string{"lisen", "cluster.secret", "ipfs.Pubsub.Enable", "line"}},
-		{"no such settings file", []string{"--config", settings + ".absent"}, 2, []string{settings + ".absent"}},
-		{"unknown flag", []string{"--gateway-lisen", "x"}, 2, []string{"gateway-lisen"}},
-		{"wrong secret", append(flagsFor(t, fresh), "--cluster-secret", strings.Repeat("ab", 32), "--cluster-peers", c.clusterAddr(0)), 1, []string{c.clusterAddr(0), "secrets differ"}},
-	} {
-		code, out := daemon(t, r.flags...)
-		if code != r.code {
-			t.Errorf("%s: exit code %d, want %d", r.name, code, r.code)
+	var all strings.Builder
+	for _, path := range []string{"/allocations", "/access/tokens", "/access/users"} {
+		body, err := p.Do(http.MethodGet, path)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, text := range r.says {
-			if !strings.Contains(out, text) {
-				t.Errorf("%s: the output does not say %q:\n%s", r.name, text, out)
+		fmt.Fprintf(&all, "%s: %s\n", path, body)
+	}
+	requests, err := p.Do(http.MethodGet, p.PSA+"/pins?limit=1000&status=queued,pinning,pinned,failed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&all, "pinning requests: %s\n", requests)
+	members, err := p.Do(http.MethodGet, "/peers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := regexp.MustCompile(`(?m)^\{"id":"\w+"`).FindAllString(string(members), -1)
+	slices.Sort(ids)
+	fmt.Fprintf(&all, "members: %q\n", ids)
+	for _, command := range []string{"key/list", "files/stat?arg=/", "config/show", "pin/ls"} {
+		body, err := p.Do(http.MethodPost, p.API+"/api/v0/"+command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&all, "%s: %s\n", command, body)
+	}
+	return all.String()
+}
+
+// refuses sends a request and checks the answer.
+func (p *Peer) refuses(t *testing.T, r badRequest) {
+	t.Helper()
+	url := p.base(r.url) + r.url
+	req, err := http.NewRequest(r.method, url, strings.NewReader(r.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.contentType != "" {
+		req.Header.Set("Content-Type", r.contentType)
+	}
+	resp, err := p.http.Do(req)
+	name := r.method + " " + abridge(r.url) + " " + abridge(r.body)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+	text := strings.ToLower(string(body))
+	switch {
+	case r.code != 0 && resp.StatusCode != r.code, resp.StatusCode < 400 || resp.StatusCode >= 500:
+		t.Errorf("%s: %d, want %d: %s", name, resp.StatusCode, r.code, abridge(string(body)))
+	case !strings.Contains(text, strings.ToLower(r.says)):
+		t.Errorf("%s: the message does not name %q: %s", name, r.says, abridge(string(body)))
+	case !inOwnForm(r.url, resp.StatusCode, body):
+		t.Errorf("%s: not the form in which this API tells errors: %s", name, abridge(string(body)))
+	case resp.StatusCode == http.StatusMethodNotAllowed && resp.Header.Get("Allow") == "" && !isRPC(r.url):
+		t.Errorf("%s: 405 does not say which methods there are", name)
+	}
+}
+
+// base is where a path is served.
+func (p *Peer) base(path string) string {
+	if isRPC(path) || strings.HasPrefix(path, "/psa/") {
+		return p.API
+	}
+	return p.REST
+}
+
+func isRPC(path string) bool { return strings.HasPrefix(path, "/api/v0/") }
+
+// inOwnForm tells whether an error is told as the clients of the API expect it. Kubo tells those of its own code as text or
+// in JSON.
+func inOwnForm(path string, status int, body []byte) bool {
+	switch {
+	case isRPC(path):
+		return true
+	case strings.HasPrefix(path, "/psa/"):
+		var told struct {
+			Error struct{ Reason, Details string }
+		}
+		return json.Unmarshal(body, &told) == nil && told.Error.Reason != "" && told.Error.Details != ""
+	default:
+		var told struct {
+			Code    int
+			Message string
+		}
+		return json.Unmarshal(body, &told) == nil && told.Code == status && told.Message != ""
+	}
+}
+
+func abridge(text string) string {
+	const most = 200
+	if len(text) > most {
+		return fmt.Sprintf("%.*s... (%d bytes)", most, text, len(text))
+	}
+	return text
+}
+
+// everyRoute makes the requests that no route takes, out of the list of all routes that docs/access-matrix.md is.
+func everyRoute(t *testing.T) []badRequest {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(root(), "docs", "access-matrix.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes := []string{"GET /psa/pins", "POST /psa/pins", "GET /psa/pins/{id}", "POST /psa/pins/{id}", "DELETE /psa/pins/{id}"}
+	for _, found := range regexp.MustCompile("(?m)^\\| `([A-Z]+ /[^`]*)`").FindAllSubmatch(raw, -1) {
+		if route := string(bytes.ReplaceAll(found[1], []byte(`\|`), []byte("|"))); route != "POST /anything/else" {
+			routes = append(routes, route)
+		}
+	}
+	if len(routes) < 40 {
+		t.Fatalf("only %d routes: %q", len(routes), routes)
+	}
+	methods := make(map[string][]string)
+	for _, route := range routes {
+		method, path, _ := strings.Cut(route, " ")
+		path = regexp.MustCompile(`\{keyType[^}]*\}/\{[^}]*\}`).ReplaceAllString(path, "ipfs/{path}")
+		methods[path] = append(methods[path], method)
+	}
+	var all []badRequest
+	for path, allowed := range methods {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, "NONSENSE"} {
+			if !slices.Contains(allowed, method) && !isAnotherRoute(method, path) {
+				all = append(all, badRequest{method: method, url: withElement(path, "x"), code: 405, says: method})
 			}
 		}
-		if strings.Contains(out, "goroutine ") {
-			t.Errorf("%s: the output has a stack:\n%s", r.name, out)
-		}
-		if r.name == "taken port" {
-			if _, err := os.Stat(fresh); !os.IsNotExist(err) {
-				t.Errorf("%s: the data directory was made all the same: %v", r.name, err)
+		for _, method := range allowed {
+			all = append(all,
+				badRequest{method: method, url: withElement(path, "x") + "?local=%zz", code: 400, says: "query"},
+				badRequest{method: method, url: withElement(path, "x") + "?local=%ff", code: 400, says: "local"},
+				badRequest{method: method, url: withElement(path, "x") + "?local=true&local=false", code: 400, says: "local"})
+			if path != withElement(path, "x") {
+				all = append(all, badRequest{method: method, url: withElement(path, "%ff%fe"), code: 400, says: "UTF-8"})
+				if path != "/monitor/metrics/{name}" { // there may be metrics of any name
+					all = append(all, badRequest{method: method, url: withElement(path, strings.Repeat("x", 100_000))})
+				}
 			}
 		}
 	}
-	c.AwaitReady(c.Peers...) // none of this disturbed the running cluster
-	if members, err := c.Peers[0].Do("GET", "/peers"); err != nil || strings.Count(string(members), `"peername"`) != 3 {
-		t.Errorf("the cluster's members have changed: %v\n%s", err, members)
-	}
+	return all
 }
 
-// clusterAddr is the address of a peer in the private network.
-func (c *Cluster) clusterAddr(n int) string {
-	host, port, err := net.SplitHostPort(strings.TrimPrefix(c.Peers[n].API, "http://"))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return net.JoinHostPort(host, strconv.Itoa(number+1)) // the layout of `underlay dev`
+// isAnotherRoute tells paths with an element for which a longer list of methods holds when it has a meaning of its own.
+func isAnotherRoute(method, path string) bool {
+	return method == http.MethodGet && path == "/pins/recover" || method != http.MethodPost && (path == "/pins/recover" || path == "/pins/rebalance")
+}
+
+// withElement fills in the elements of a path.
+func withElement(path, element string) string {
+	return regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, element)
 }

@@ -15,6 +15,7 @@ const (
 	underlayPkg = "github.com/underlay/underlay/cmd/underlay"
 	ipfsPkg     = "github.com/ipfs/kubo/cmd/ipfs"
 	ctlPkg      = "github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-ctl"
+	servicePkg  = "github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-service"
 )
 
 // root is the top of the source tree.
@@ -38,6 +39,12 @@ func Underlay(t testing.TB) string { t.Helper(); return binary(t, underlayPkg) }
 
 // Kubo returns the path of kubo's stock program, a command line client and a daemon, of the version that we embed.
 func Kubo(t testing.TB) string { t.Helper(); return binary(t, ipfsPkg) }
+
+// ClusterCtl returns the path of IPFS Cluster's stock command line client.
+func ClusterCtl(t testing.TB) string { t.Helper(); return binary(t, ctlPkg) }
+
+// ClusterService returns the path of the stock cluster peer, of the version that we embed.
+func ClusterService(t testing.TB) string { t.Helper(); return binary(t, servicePkg) }
 
 var building sync.Map // package path to func() (string, error): each is built once in a test process
 

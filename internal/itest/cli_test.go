@@ -224,8 +224,7 @@ func TestCommandLineCluster(t *testing.T) {
 
 	removed := c.Peers[2]
 	u.must("peers", "rm", removed.Name)
-	c.awaitExit(removed)
-	removed.running = false
+	c.AwaitEnd(removed)
 	if got := u.must("peers", "ls"); strings.Contains(got, removed.ID) {
 		t.Errorf("still a member: %s", got)
 	}

@@ -176,6 +176,13 @@ func (c *Cluster) awaitExit(p *Peer) {
 	p.paused = false
 }
 
+// AwaitEnd waits until a peer's process has ended by itself, as that of a removed member does.
+func (c *Cluster) AwaitEnd(p *Peer) {
+	c.t.Helper()
+	c.awaitExit(p)
+	p.running = false
+}
+
 // Restart starts a peer again that was killed or stopped, as the user is told to. It does not wait.
 func (c *Cluster) Restart(p *Peer) {
 	c.t.Helper()

@@ -9,20 +9,20 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/underlay/underlay/internal/apidiff"
 )
 
 // answerLimit is how long a target may take for one request before the case fails.
 const answerLimit = 60 * time.Second
 
-// answer is what one step got, ready to be compared: every field of it that tells something, by name. Names are
-// "status", "header X", "trailer X", "body", "framing" (how the body's length was told) and "cut" (it had no end).
-type answer map[string]string
-
-// play runs the steps of a case against a target. An error means that a step could not be carried out at all.
-func play(ctx context.Context, t *target, c testCase) ([]answer, error) {
+// play runs the steps of a case against a target. The fields of an answer are "status", "header X", "trailer X", "body",
+// "framing" (how the body's length was told) and "cut" (it had no end). An error means that a step could not be carried
+// out at all.
+func play(ctx context.Context, t *target, c testCase) ([]apidiff.Answer, error) {
 	t.front.begin()
 	vars := make(variables)
-	var answers []answer
+	var answers []apidiff.Answer
 	for _, s := range c.steps {
 		got, err := t.send(ctx, s, vars)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/underlay/underlay/internal/apidiff"
 	"github.com/underlay/underlay/internal/itest"
 )
 
@@ -55,26 +56,30 @@ func TestRPC(t *testing.T) {
 }
 
 // check plays a case to all targets and fails the test for what differs and is not known.
-func check(t *testing.T, c testCase, kubo *target, ours []*target, known []difference) {
+func check(t *testing.T, c testCase, kubo *target, ours []*target, known []apidiff.Difference) {
 	t.Helper()
 	answers := playAll(t, append([]*target{kubo}, ours...), c)
-	var found []mismatch
-	for i, tg := range ours {
-		found = append(found, compare(tg, c, answers[0], answers[i+1])...)
+	var labels []string
+	for _, s := range c.steps {
+		labels = append(labels, s.label)
 	}
-	surprises, stale := judge(known, c, found)
+	var found []apidiff.Mismatch
+	for i, tg := range ours {
+		found = append(found, apidiff.Compare(tg.name, c.name, labels, tg.visible(answers[0]), tg.visible(answers[i+1]))...)
+	}
+	surprises, stale := apidiff.Judge(known, c.name, found)
 	for _, m := range surprises {
 		t.Errorf("differs from kubo: %s", m)
 	}
 	for _, d := range stale {
-		t.Errorf("no longer different, remove it from the table: %s, %s (%s)", d.step, d.field, d.why)
+		t.Errorf("no longer different, remove it from the table: %s, %s (%s)", d.Step, d.Field, d.Why)
 	}
 }
 
 // playAll runs a case against all targets at the same time.
-func playAll(t *testing.T, targets []*target, c testCase) [][]answer {
+func playAll(t *testing.T, targets []*target, c testCase) [][]apidiff.Answer {
 	t.Helper()
-	answers := make([][]answer, len(targets))
+	answers := make([][]apidiff.Answer, len(targets))
 	errs := make([]error, len(targets))
 	var running sync.WaitGroup
 	for i, tg := range targets {

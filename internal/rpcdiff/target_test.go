@@ -2,6 +2,7 @@ package rpcdiff
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/underlay/underlay/internal/apidiff"
 	"github.com/underlay/underlay/internal/itest"
 )
 
@@ -59,6 +61,19 @@ type balanced struct{ *turns }
 
 func (balanced) hides() []string {
 	return []string{"header Server", "header Trailer", "trailer X-Stream-Error", "header Connection", "framing"}
+}
+
+// visible leaves out what the way in to the target hides.
+func (tg *target) visible(answers []apidiff.Answer) []apidiff.Answer {
+	var seen []apidiff.Answer
+	for _, a := range answers {
+		a = maps.Clone(a)
+		for _, field := range tg.front.hides() {
+			delete(a, field)
+		}
+		seen = append(seen, a)
+	}
+	return seen
 }
 
 // peersTarget is a cluster of ours.

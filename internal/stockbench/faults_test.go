@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/underlay/underlay/internal/itest"
+	"github.com/underlay/underlay/internal/stock"
 )
 
 // restartFigures tell how a host comes back after an orderly stop.
@@ -124,7 +125,7 @@ func (w *writers) awaitMore(b *testing.B) {
 	enough := count() + faultWrites
 	itest.Eventually(b, 2*time.Minute, func() error {
 		if count() < enough {
-			return errNoLeader
+			return stock.ErrNoLeader
 		}
 		return nil
 	})

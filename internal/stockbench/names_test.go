@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/internal/itest"
+	"github.com/underlay/underlay/internal/stock"
 )
 
 // BenchmarkNames compares keys and names with a plain single kubo. Ours are three peers that are asked in turn.
@@ -34,15 +35,12 @@ func BenchmarkNames(b *testing.B) {
 // startPlainKubo starts one kubo with its defaults that knows no others.
 func startPlainKubo(b *testing.B) *side {
 	b.Helper()
-	ports := freePorts(b, 3)
-	s := &stock{b: b, kubo: build(b, kuboPackage)}
-	h := &stockHost{dir: b.TempDir(), kuboAPI: ports[0], kuboGateway: ports[1], kuboSwarm: ports[2]}
-	s.initKubo(h)
-	s.startKubo(h)
-	b.Cleanup(h.kubo.stop)
-	plain := &side{name: "stock", client: newClient(), hosts: []*host{{rpc: localURL(h.kuboAPI)}}}
+	h := stock.New(b, 1).Hosts[0]
+	h.InitKubo()
+	h.StartKubo()
+	plain := &side{name: "stock", client: newClient(), hosts: []*host{{rpc: h.RPC()}}}
 	itest.Eventually(b, time.Minute, func() error {
-		if err := h.kubo.check(); err != nil {
+		if err := h.Kubo.Check(); err != nil {
 			b.Fatal(err)
 		}
 		_, err := plain.command(0, "id")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/internal/itest"
+	"github.com/underlay/underlay/internal/stock"
 )
 
 // bulkPins is how many pins the measurement of bulk requests makes.
@@ -119,5 +120,5 @@ func (o *ours) leader() (int, error) {
 			return i, nil
 		}
 	}
-	return 0, errNoLeader
+	return 0, stock.ErrNoLeader
 }

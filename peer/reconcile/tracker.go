@@ -102,6 +102,9 @@ func Calm(pin api.Pin, id peer.ID) api.TrackerStatus {
 
 func (t Tracker) describe(info *api.PinInfo, op operation) {
 	info.Status, info.TS, info.AttemptCount = op.status, op.since, op.attempts
+	if op.status == api.TrackerStatusPinning || op.status == api.TrackerStatusUnpinning {
+		info.AttemptCount++ // this one
+	}
 	if op.err != nil {
 		info.Error = op.err.Error()
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/proxy/fault"
 )
 
 // maxBody bounds the body of a request to this API.
@@ -22,6 +22,7 @@ type accessAPI struct{ guard *Guard }
 func newAPI(g *Guard) http.Handler {
 	a := accessAPI{g}
 	mux := http.NewServeMux()
+	allowed := make(map[string][]string) // methods by path
 	for pattern, handle := range map[string]func(*http.Request) (int, any, error){
 		"GET /access/self":           a.self,
 		"POST /token":                a.issue,
@@ -36,6 +37,15 @@ func newAPI(g *Guard) http.Handler {
 		"DELETE /access/users/{id}":  a.remove(userPlace),
 	} {
 		mux.HandleFunc(pattern, answer(handle))
+		method, place, _ := strings.Cut(pattern, " ")
+		allowed[place] = append(allowed[place], method)
+	}
+	for place, methods := range allowed {
+		slices.Sort(methods)
+		mux.HandleFunc(place, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			Private(w, r, http.StatusMethodNotAllowed, "method "+r.Method+" not allowed")
+		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		Private(w, r, http.StatusNotFound, "not found")
@@ -52,7 +62,10 @@ func answer(handle func(*http.Request) (int, any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		w.Header().Set("Cache-Control", "no-store")
-		status, v, err := handle(r)
+		status, v, err := 0, any(nil), fault.CheckURL(r)
+		if err == nil {
+			status, v, err = handle(r)
+		}
 		switch {
 		case err != nil:
 			Dialect(Private).refuse(w, r, refusalOf(err))
@@ -72,15 +85,9 @@ func refusalOf(err error) *refusal {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", maxBody)
 	}
-	f := refuse(http.StatusInternalServerError, "%s", err)
-	switch {
-	case errors.Is(err, consensus.ErrUnknownOutcome):
-		f.status = http.StatusGatewayTimeout
-	case errors.Is(err, consensus.ErrDiskFull):
-		f.status = http.StatusInsufficientStorage
-	case errors.Is(err, consensus.ErrNoLeader), errors.Is(err, consensus.ErrOverloaded),
-		errors.Is(err, consensus.ErrClosed), errors.Is(err, consensus.ErrNotMember):
-		f.status, f.wait = http.StatusServiceUnavailable, unavailableWait
+	f := refuse(fault.Status(err), "%s", err)
+	if f.status == http.StatusServiceUnavailable {
+		f.wait = unavailableWait
 	}
 	return f
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/ipfs/boxo/path"
 	"github.com/ipfs/boxo/path/resolver"
 	ipld "github.com/ipfs/go-ipld-format"
+	"github.com/ipld/go-ipld-prime/datamodel"
 	"github.com/libp2p/go-libp2p/core/routing"
 
 	"github.com/underlay/underlay/consensus"
@@ -88,5 +89,6 @@ func isAbsent(err error) bool {
 		return true
 	}
 	_, noLink := errors.AsType[*resolver.ErrNoLink](err)
-	return noLink
+	_, noLinks := errors.AsType[datamodel.ErrWrongKind](err) // of a path through what has no links, such as a file
+	return noLink || noLinks
 }

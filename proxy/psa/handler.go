@@ -29,7 +29,11 @@ func (s *Service) Handler() http.Handler {
 		{"/", s.refuseRoute},
 	} {
 		mux.HandleFunc(r.route, func(w http.ResponseWriter, req *http.Request) {
-			if err := r.serve(w, req); err != nil {
+			err := fault.CheckURL(req, "cid", "status")
+			if err == nil {
+				err = r.serve(w, req)
+			}
+			if err != nil {
 				s.fail(w, req, err)
 			}
 		})

@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,6 +70,38 @@ func TestRESTStandingUploadEnds(t *testing.T) {
 			got := <-s.Answer // without an end of the upload
 			if got.Response == nil || !strings.Contains(got.Text+got.Trailer.Get(fault.StreamError), "sent nothing for 100ms") {
 				t.Errorf("answer %+v", got)
+			}
+		})
+	}
+}
+
+// An upload without content, or one that is cut off, is the client's fault, and says so; nothing is pinned.
+func TestRESTAddRefusesWhatIsNoUpload(t *testing.T) {
+	const form = "multipart/form-data; boundary=x"
+	for name, c := range map[string]struct{ query, contentType, body, says string }{
+		"no part":           {"", form, "--x--\r\n", "the upload has no file"},
+		"no CAR":            {"?format=car", form, "--x--\r\n", "the upload has no file"},
+		"cut in a header":   {"", form, "--x\r\nContent-Dis", "malformed MIME header"},
+		"cut in a file":     {"", form, "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nabc", "ends in the middle"},
+		"no CAR file":       {"?format=car", form, "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nabc\r\n--x--\r\n", "f is no CAR file"},
+		"no boundary":       {"", "multipart/form-data", "x", "no multipart boundary"},
+		"another type":      {"", "application/json", "{}", "isn't multipart"},
+		"nocopy":            {"?nocopy=true", form, "--x--\r\n", "parameter nocopy invalid"},
+		"at the end, a CAR": {"?format=car&stream-channels=false", form, "--x--\r\n", "the upload has no file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			resp, err := http.Post(serve(t, f, withAdder(t)).URL+"/add"+c.query, c.contentType, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), c.says) {
+				t.Errorf("%d %s, %v; want 400 and %q", resp.StatusCode, body, err, c.says)
+			}
+			if got := f.changes(); len(got) > 0 {
+				t.Errorf("it did %q", got)
 			}
 		})
 	}

@@ -44,6 +44,8 @@ type ClusterPins interface {
 	PinGet(ctx context.Context, c api.Cid) (api.Pin, error)
 	Pin(ctx context.Context, c api.Cid, o api.PinOptions) (api.Pin, error)
 	Unpin(ctx context.Context, c api.Cid) (api.Pin, error)
+	// CheckFactors refuses replication factors that no pin can have in this cluster.
+	CheckFactors(ctx context.Context, o api.PinOptions) error
 }
 
 // ClusterPaths changes the pinset by IPFS path instead of CID.

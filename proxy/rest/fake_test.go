@@ -129,6 +129,8 @@ func (f *fakeCluster) Pins(_ context.Context, out chan<- api.Pin) error {
 	return f.fail
 }
 
+func (f *fakeCluster) CheckFactors(context.Context, api.PinOptions) error { return nil }
+
 func (f *fakeCluster) PinGet(_ context.Context, c api.Cid) (api.Pin, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

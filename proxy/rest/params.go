@@ -17,6 +17,12 @@ import (
 	"github.com/underlay/underlay/proxy/fault"
 )
 
+// What a pin may carry: it is in every peer's memory for a moment, and in every list.
+const (
+	maxName     = 4 << 10
+	maxMetadata = 64 << 10
+)
+
 // badRequest is an error of the client.
 func badRequest(format string, args ...any) error {
 	return fault.With(http.StatusBadRequest, fmt.Errorf(format, args...))
@@ -130,6 +136,16 @@ func checkOptions(q url.Values, o api.PinOptions) error {
 				return fmt.Errorf("parameter user-allocations invalid: peer ID %q: %w", s, err)
 			}
 		}
+	}
+	if len(o.Name) > maxName {
+		return fmt.Errorf("parameter name invalid: %d bytes, at most %d", len(o.Name), maxName)
+	}
+	metadata := 0
+	for key, value := range o.Metadata {
+		metadata += len(key) + len(value)
+	}
+	if metadata > maxMetadata {
+		return fmt.Errorf("parameters meta- invalid: %d bytes of metadata, at most %d", metadata, maxMetadata)
 	}
 	if !o.ExpireAt.IsZero() && o.ExpireAt.Before(time.Now()) {
 		return fmt.Errorf("parameter expire-at invalid: %s is in the past", o.ExpireAt.Format(time.RFC3339))

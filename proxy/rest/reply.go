@@ -70,12 +70,12 @@ func writeStream[T any](a *handlers, w http.ResponseWriter, r *http.Request,
 	case lines.sent == 0:
 		writeEmpty(w)
 	default:
-		// The trailer is set even without errors because browsers only see trailers that are there.
-		w.Header().Set(fault.StreamError, "")
 		for _, e := range split(err) {
 			w.Header().Add(fault.StreamError, e.Error())
 		}
-		if err != nil {
+		if err == nil {
+			w.Header().Set(fault.StreamError, "") // browsers only see trailers that are there
+		} else {
 			a.Logger.Warn("REST stream failed", "method", r.Method, "path", r.URL.Path, "sent", lines.sent, "error", err)
 		}
 	}

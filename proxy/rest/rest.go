@@ -69,7 +69,7 @@ func New(o Options) http.Handler {
 	}
 	unrouted := a.unrouted(router)
 	router.NotFoundHandler, router.MethodNotAllowedHandler = unrouted, unrouted
-	return withCORS(a.refuseOtherSites(consistency.With(withoutSlash(router))))
+	return withCORS(a.refuseOtherSites(a.refuseUnclear(consistency.With(withoutSlash(router)))))
 }
 
 // handlers implements the routes.
@@ -184,6 +184,17 @@ func (a *handlers) refuseOtherSites(next http.Handler) http.Handler {
 		}
 		if err != nil {
 			a.fail(w, r, fault.With(http.StatusForbidden, err))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// refuseUnclear stops requests whose URL can be understood in more than one way, or in none.
+func (a *handlers) refuseUnclear(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := fault.CheckURL(r); err != nil {
+			a.fail(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -79,8 +79,10 @@ func awaitNoneFailed(ctx context.Context, s *session) error {
 	for wait := firstPause; ; wait = min(2*wait, mostPause) {
 		var left int
 		var last client.PinStatus
+		var fetched fetched
 		err := s.api.StatusAll(ctx, client.StatusOptions{Filter: unfinished}, func(info client.PinStatus) error {
 			left, last = left+1, info
+			fetched.add(info)
 			return nil
 		})
 		switch {
@@ -92,7 +94,7 @@ func awaitNoneFailed(ctx context.Context, s *session) error {
 			return nil
 		}
 		most = max(most, left)
-		s.bar.show("recovering", uint64(most-left), uint64(most), plural(left, "pin")+" left")
+		s.bar.show("recovering", uint64(most-left), uint64(most), plural(left, "pin")+" left"+fetched.String())
 		if !pause.For(ctx, wait) {
 			return notYet(ctx, last, left)
 		}

@@ -74,6 +74,7 @@ func await(ctx context.Context, s *session, what string, cids []string, measure 
 	var last client.PinStatus // of a pin that is not done
 	for wait := firstPause; ; wait = min(2*wait, mostPause) {
 		var undone []string
+		var fetched fetched
 		have, want := 0, 0
 		err := s.api.Statuses(ctx, left, func(info client.PinStatus) error {
 			h, w, err := measure(info)
@@ -81,6 +82,7 @@ func await(ctx context.Context, s *session, what string, cids []string, measure 
 				return err
 			}
 			have, want = have+h, want+w
+			fetched.add(info)
 			if h < w {
 				undone, last = append(undone, info.Cid), info
 			}
@@ -96,14 +98,35 @@ func await(ctx context.Context, s *session, what string, cids []string, measure 
 		}
 		left = undone
 		if done := total - uint64(len(left)); total == 1 {
-			s.bar.show(what, uint64(have), uint64(want), fmt.Sprintf("%d of %s", have, plural(want, "peer")))
+			s.bar.show(what, uint64(have), uint64(want), fmt.Sprintf("%d of %s%s", have, plural(want, "peer"), fetched))
 		} else {
-			s.bar.show(what, done, total, fmt.Sprintf("%d of %s", done, plural(int(total), "pin")))
+			s.bar.show(what, done, total, fmt.Sprintf("%d of %s%s", done, plural(int(total), "pin"), fetched))
 		}
 		if !pause.For(ctx, wait) {
 			return notYet(ctx, last, len(left))
 		}
 	}
+}
+
+// fetched counts what the peers have fetched so far of pins that they do not hold yet.
+type fetched struct {
+	nodes int
+	bytes uint64
+}
+
+func (f *fetched) add(info client.PinStatus) {
+	for _, p := range info.Peers {
+		f.nodes += p.Progress.Nodes
+		f.bytes += p.Progress.Bytes
+	}
+}
+
+// String continues a line of progress; it is empty while nothing was fetched.
+func (f fetched) String() string {
+	if f.nodes == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", fetched %s, %s", size(f.bytes), plural(f.nodes, "node"))
 }
 
 // waited prints, for machines, how a pin stands at the end.

@@ -1,4 +1,4 @@
-package rpcdiff
+package apidiff
 
 import (
 	"cmp"
@@ -9,32 +9,39 @@ import (
 	"strings"
 )
 
-// mismatch is one field of one answer that differs from kubo's.
-type mismatch struct {
-	target, test, step string
-	field              string // as in answer; for JSON bodies followed by the path in it, such as "body.Keys.Qm...Type"
-	kubo, ours         string
+// Answer is what one step of a test got, ready to be compared: every field of it that tells something, by name. The names
+// are the suite's own, but for Body.
+type Answer map[string]string
+
+// Body is the field of an Answer that is compared inside where both sides have JSON.
+const Body = "body"
+
+// Mismatch is one field of one answer that differs from the model's.
+type Mismatch struct {
+	Target, Test, Step string
+	Field              string // as in Answer; for JSON bodies followed by the path in it, such as "body.Keys.Qm...Type"
+	Model, Ours        string
 }
 
-func (m mismatch) String() string {
-	return fmt.Sprintf("%s, %s, on %s\n\tkubo: %s\n\tours: %s", m.step, m.field, m.target, shorten(m.kubo), shorten(m.ours))
+func (m Mismatch) String() string {
+	return fmt.Sprintf("%s, %s, on %s\n\tmodel: %s\n\tours:  %s", m.Step, m.Field, m.Target, shorten(m.Model), shorten(m.Ours))
 }
 
-// absent stands for a field that an answer does not have.
-const absent = "(absent)"
+// Absent stands for a field that an answer does not have.
+const Absent = "(absent)"
 
-// compare lists what differs in the answers of a target from those of kubo.
-func compare(t *target, c testCase, kubo, ours []answer) []mismatch {
-	var all []mismatch
-	for i, label := range labels(c) {
-		for _, field := range union(kubo[i], ours[i]) {
-			want, inKubo := kubo[i][field]
+// Compare lists what differs in a target's answers to the steps of a test from those of the model. Labels name the steps.
+func Compare(target, test string, labels []string, model, ours []Answer) []Mismatch {
+	var all []Mismatch
+	for i, label := range unique(labels) {
+		for _, field := range union(model[i], ours[i]) {
+			want, inModel := model[i][field]
 			got, inOurs := ours[i][field]
-			if (want == got && inKubo == inOurs) || slices.Contains(t.front.hides(), field) {
+			if want == got && inModel == inOurs {
 				continue
 			}
-			for path, values := range split(field, want, got, inKubo, inOurs) {
-				all = append(all, mismatch{t.name, c.name, label, path, values[0], values[1]})
+			for path, values := range split(field, want, got, inModel, inOurs) {
+				all = append(all, Mismatch{target, test, label, path, values[0], values[1]})
 			}
 		}
 	}
@@ -42,14 +49,14 @@ func compare(t *target, c testCase, kubo, ours []answer) []mismatch {
 }
 
 // merge makes one of the mismatches that several targets have alike.
-func merge(all []mismatch) []mismatch {
-	slices.SortStableFunc(all, func(a, b mismatch) int {
-		return cmp.Or(strings.Compare(a.step, b.step), strings.Compare(a.field, b.field), strings.Compare(a.ours, b.ours))
+func merge(all []Mismatch) []Mismatch {
+	slices.SortStableFunc(all, func(a, b Mismatch) int {
+		return cmp.Or(strings.Compare(a.Step, b.Step), strings.Compare(a.Field, b.Field), strings.Compare(a.Ours, b.Ours))
 	})
-	var merged []mismatch
+	var merged []Mismatch
 	for _, m := range all {
-		if n := len(merged) - 1; n >= 0 && merged[n].step == m.step && merged[n].field == m.field && merged[n].ours == m.ours {
-			merged[n].target += ", " + m.target
+		if n := len(merged) - 1; n >= 0 && merged[n].Step == m.Step && merged[n].Field == m.Field && merged[n].Ours == m.Ours {
+			merged[n].Target += ", " + m.Target
 			continue
 		}
 		merged = append(merged, m)
@@ -57,48 +64,47 @@ func merge(all []mismatch) []mismatch {
 	return merged
 }
 
-// labels names the steps of a case: a label that comes again has its number behind it.
-func labels(c testCase) []string {
+// unique puts its number behind a label that comes again.
+func unique(labels []string) []string {
 	var names []string
 	count := make(map[string]int)
-	for _, s := range c.steps {
-		count[s.label]++
-		if n := count[s.label]; n > 1 {
-			names = append(names, fmt.Sprintf("%s #%d", s.label, n))
-		} else {
-			names = append(names, s.label)
+	for _, label := range labels {
+		count[label]++
+		if n := count[label]; n > 1 {
+			label = fmt.Sprintf("%s #%d", label, n)
 		}
+		names = append(names, label)
 	}
 	return names
 }
 
 // union lists the fields of both answers.
-func union(a, b answer) []string {
+func union(a, b Answer) []string {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
 	return slices.Sorted(maps.Keys(all))
 }
 
 // split reduces two bodies to what differs in them: the values inside one JSON document, or the lines that only one has.
-func split(field, kubo, ours string, inKubo, inOurs bool) map[string][2]string {
-	if !inKubo {
-		kubo = absent
+func split(field, model, ours string, inModel, inOurs bool) map[string][2]string {
+	if !inModel {
+		model = Absent
 	}
 	if !inOurs {
-		ours = absent
+		ours = Absent
 	}
 	out := make(map[string][2]string)
-	if field == "body" {
-		a, okA := document(kubo)
+	if field == Body {
+		a, okA := document(model)
 		b, okB := document(ours)
 		if okA && okB {
 			walk(field, a, b, out)
-		} else if onlyKubo, onlyOurs := without(kubo, ours), without(ours, kubo); onlyKubo != "" || onlyOurs != "" {
-			out[field] = [2]string{onlyKubo, onlyOurs}
+		} else if onlyModel, onlyOurs := without(model, ours), without(ours, model); onlyModel != "" || onlyOurs != "" {
+			out[field] = [2]string{onlyModel, onlyOurs}
 		}
 	}
 	if len(out) == 0 {
-		out[field] = [2]string{kubo, ours}
+		out[field] = [2]string{model, ours}
 	}
 	return out
 }
@@ -158,7 +164,7 @@ func member(object map[string]any, key string) any {
 
 func render(value any) string {
 	if value == (missing{}) {
-		return absent
+		return Absent
 	}
 	raw, err := json.Marshal(value)
 	if err != nil {
