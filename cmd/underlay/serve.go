@@ -62,7 +62,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	server := func(l net.Listener, tls *tls.Config, h http.Handler, grace time.Duration) func(context.Context) error {
 		return proxy.NewServer(l, tls, h, grace, logger).Serve
 	}
-	members := proxy.Members(door.members(rpc), rest)
+	members := peer.FromMembers(proxy.Members(door.members(rpc), rest))
 	inside := []func(context.Context) error{
 		p.Serve, door.registry.Serve, pinning.Serve, server(p.Calls(), nil, members, conf.ShutdownTimeout/4),
 	}

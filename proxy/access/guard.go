@@ -101,6 +101,7 @@ func passedOn(r *http.Request) *http.Request {
 // serve answers what a token or user was let in for, as long as it holds. After that the connection is broken: what was
 // written so far must not look complete.
 func (g *Guard) serve(next http.Handler, w http.ResponseWriter, r *http.Request, c *credential, need Scopes) {
+	r = counted(r, c)
 	ctx, end := g.registry.begin(r.Context(), c, need)
 	defer func() {
 		if end() {

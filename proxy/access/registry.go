@@ -35,6 +35,8 @@ type Values interface {
 	NextValues(ctx context.Context, space string, seen uint64) (uint64, error)
 	// CommitAtomic makes all changes or none.
 	CommitAtomic(ctx context.Context, ops ...consensus.Op) (consensus.Commit, error)
+	// Usage returns what counts for an account.
+	Usage(ctx context.Context, account string) (consensus.Usage, error)
 }
 
 // Peers is what the registry needs to reach the members of the cluster.
