@@ -102,7 +102,7 @@ func passedOn(r *http.Request) *http.Request {
 // written so far must not look complete.
 func (g *Guard) serve(next http.Handler, w http.ResponseWriter, r *http.Request, c *credential, need Scopes) {
 	r = counted(r, c)
-	ctx, end := g.registry.begin(r.Context(), c, need)
+	ctx, end := g.registry.begin(r.Context(), c, need, endless(r))
 	defer func() {
 		if end() {
 			panic(http.ErrAbortHandler)

@@ -91,6 +91,7 @@ func (r *Registry) Serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.follow(ctx) })
 	g.Go(func() error { return r.renew(ctx) })
+	g.Go(func() error { return r.expire(ctx) })
 	return g.Wait()
 }
 
@@ -190,7 +191,7 @@ func (r *Registry) read(ctx context.Context, since time.Time) (*book, error) {
 	before := r.here()
 	r.known.Store(&next)
 	if next.book != before {
-		r.running.cut(next.book)
+		r.running.cut(next.book, r.now())
 	}
 	return next.book, nil
 }
