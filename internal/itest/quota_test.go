@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
 )
 
 const quotaAdmin = "admin-token-of-more-than-32-characters"
@@ -183,6 +186,10 @@ func TestQuotaOnEveryWayToPin(t *testing.T) {
 		}
 	}
 	refused("max_pins", 20)
+	other := c.Peers[2].ID // to whom a request is passed on
+	if _, err := c.Peers[0].call(other, "pin/add", []string{InlineCid("through another")}); err == nil || !strings.Contains(err.Error(), "max_pins") {
+		t.Errorf("through one peer to another: %v", err)
+	}
 	c.As(small)
 	refused("max_bytes", 2000)
 	c.Peers[1].keeps(t, usage{})
@@ -287,5 +294,37 @@ func TestQuotaOfWhatIsFetched(t *testing.T) {
 	if pins, err := c.Peers[2].Allocations(); err != nil || len(pins) != 1 || pins[small] == "" {
 		t.Errorf("pinned are %v, %v", pins, err)
 	}
+	c.fetchWithoutEnd(t, large)
 	c.As(quotaAdmin)
+}
+
+// fetchWithoutEnd pins a DAG of which one part is nowhere, and the other, of 900 bytes, has no room: the pin is removed while
+// it is fetched.
+func (c *Cluster) fetchWithoutEnd(t *testing.T, large string) {
+	t.Helper()
+	hash, err := multihash.Sum([]byte("nobody has this"), multihash.SHA2_256, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := fmt.Appendf(nil, `[{"/": %q}, {"/": %q}]`, large, cid.NewCidV1(cid.Raw, hash))
+	answer, err := c.Peers[0].Upload("dag/put", links)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var put struct {
+		Cid map[string]string
+	}
+	if err := json.Unmarshal(answer, &put); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Peers[1].Do(http.MethodPost, "/pins/"+put.Cid["/"]); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, 50*time.Second, func() error { // a fetch that gets nothing goes on for longer
+		if n := c.Peers[2].pinned(t); n != 1 {
+			return fmt.Errorf("%d pins", n)
+		}
+		return nil
+	})
+	c.Peers[2].keeps(t, usage{1, 700})
 }
