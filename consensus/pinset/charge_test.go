@@ -264,3 +264,39 @@ func TestChargeEntryGolden(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a pin and its unpin cost, that count for nobody and for an account.
+func BenchmarkPinAndUnpin(b *testing.B) {
+	const pins = 512
+	for name, charge := range map[string]*Charge{"nobody": nil, "account": {Account: "token 1", MaxPins: pins, MaxBytes: pins, Bytes: 1, Known: true}} {
+		b.Run(name, func(b *testing.B) {
+			m := testMachine(b, b.TempDir())
+			var bodies [2][]byte
+			var ops [2][]Op
+			for n := range pins {
+				pin := PinOp(plainPin(n))
+				if charge != nil {
+					pin = pin.For(*charge)
+				}
+				ops[0], ops[1] = append(ops[0], pin), append(ops[1], UnpinOp(testCid(n)))
+			}
+			for i := range bodies {
+				var err error
+				if bodies[i], err = EncodeCall(false, ops[i]...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			index := uint64(0)
+			for b.Loop() {
+				for _, body := range bodies {
+					index++
+					entry := EncodeEntry(ClientID{1}, index, body)
+					if reply, ok := m.Apply(&raft.Log{Index: index, Type: raft.LogCommand, Data: entry}).(Reply); !ok || reply.Err != nil {
+						b.Fatal(reply.Err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/pins, "ns/pair")
+		})
+	}
+}

@@ -56,7 +56,7 @@ type Op struct {
 	Pin    api.Pin
 	Member MemberRecord
 	Value  Value
-	Bytes  uint64 // OpSettle
+	Bytes  uint64 // that the pin has, for OpSettle
 
 	hasCondition bool
 	revision     uint64
