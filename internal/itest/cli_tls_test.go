@@ -136,7 +136,7 @@ func TestCommandLineOverTLS(t *testing.T) {
 }
 
 // Where a peer wants certificates of its clients, the command line shows one; without it, or with one of another
-// authority, it gets nowhere and says so.
+// authority, it gets nowhere.
 func TestCommandLineOverMutualTLS(t *testing.T) {
 	ours, others := newAuthority(t, "ours"), newAuthority(t, "others")
 	cert, key, _, _ := ours.issue("peer", false)
@@ -153,7 +153,8 @@ func TestCommandLineOverMutualTLS(t *testing.T) {
 		"without a certificate":               {"--api", api, "--tls-ca", ours.file},
 		"with a certificate of somebody else": {"--api", api, "--tls-ca", ours.file, "--tls-cert", theirs, "--tls-key", theirKey},
 	} {
-		if out := u.run("", append(args, "id")...); out.code != 4 || !strings.Contains(out.stderr, "certificate") {
+		// The reason may not arrive: a peer refuses a certificate when the client has begun to send.
+		if out := u.run("", append(args, "id")...); out.code != 4 || !strings.Contains(out.stderr, "cannot be reached") {
 			t.Errorf("%s: %+v", name, out)
 		}
 	}
