@@ -199,6 +199,10 @@ func (c *Consensus) decide(ctx context.Context, atomic bool, ops []Op) (Commit, 
 	if c.disk.refuses(func() bool { return !slices.ContainsFunc(ops, func(o Op) bool { return !o.Removes() }) }) {
 		return Commit{}, fmt.Errorf("%w on this peer", ErrDiskFull)
 	}
+	account, counts := AccountOf(ctx)
+	if counts {
+		ops = c.charge(ctx, account, ops)
+	}
 	body, err := pinset.EncodeCall(atomic, ops...)
 	if err != nil {
 		return Commit{}, err
@@ -213,7 +217,11 @@ func (c *Consensus) decide(ctx context.Context, atomic bool, ops []Op) (Commit, 
 	if err := c.batcher.queue.push(call); err != nil {
 		return Commit{}, err
 	}
-	return c.await(ctx, outer, call)
+	done, err := c.await(ctx, outer, call)
+	if counts && err == nil {
+		c.explain(ctx, account, ops, done)
+	}
+	return done, err
 }
 
 // await returns the call's result, or withdraws it when ctx ends.

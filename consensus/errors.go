@@ -32,6 +32,10 @@ var (
 	ErrCorrupt = pinset.ErrCorrupt
 	// ErrConflict is the result of an operation whose condition did not hold.
 	ErrConflict = pinset.ErrConflict
+	// ErrOverPins and ErrOverBytes: a pin had no room in its account. A QuotaError
+	// tells more.
+	ErrOverPins  = pinset.ErrOverPins
+	ErrOverBytes = pinset.ErrOverBytes
 	// ErrNotApplied is the result of a sound operation of an atomic call that
 	// failed because of another one.
 	ErrNotApplied = pinset.ErrNotApplied

@@ -1,11 +1,13 @@
 package consensus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/underlay/underlay/consensus/pinset"
 )
@@ -32,6 +34,10 @@ type Options struct {
 	// DeadAfter is how long a member may be away before it is removed, if enough
 	// voters remain; 0 never removes any.
 	DeadAfter time.Duration
+	// Weigh, unless nil, tells how many bytes a pin has, if that can be found out
+	// at once; it may stop where they are more than most. It is asked for pins that
+	// count for an account with a limit on bytes.
+	Weigh func(ctx context.Context, pin api.Pin, most uint64) (bytes uint64, known bool)
 	// Fatal is called when this peer can no longer apply committed entries. It
 	// should end the process: the peer refuses all work afterwards (panic).
 	Fatal func(error)

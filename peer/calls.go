@@ -173,7 +173,7 @@ func (p *Peer) Calls() net.Listener { return p.calls }
 // Transport carries HTTP requests to the member whose ID is the host of the URL, each on a stream of its own: bodies
 // stream in both directions, and the one who answers notices when the other gives up. Requests to what Calls of this
 // peer serves work too.
-func (p *Peer) Transport() http.RoundTripper { return p.calls.transport }
+func (p *Peer) Transport() http.RoundTripper { return accountTransport{p.calls.transport} }
 
 // Names lists the members of the cluster, this peer included, with what they call themselves. A peer that is in no
 // cluster yet knows only itself.

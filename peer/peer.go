@@ -195,6 +195,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 		Logger:    p.logger,
 		Heartbeat: p.opts.Heartbeat,
 		DeadAfter: p.opts.DeadAfter,
+		Weigh:     p.weigh,
 		Fatal:     p.opts.Fatal,
 	})
 	if err != nil {
@@ -267,6 +268,7 @@ func (p *Peer) Serve(ctx context.Context) error {
 	g.Go(func() error { return p.announce(ctx) })
 	g.Go(func() error { return p.reconciler.Serve(ctx) })
 	g.Go(func() error { return p.settleDoubts(ctx) })
+	g.Go(func() error { return p.settleSizes(ctx) })
 	g.Go(func() error { return p.repin(ctx) })
 	g.Go(func() error { return p.settings.Serve(ctx) })
 	g.Go(func() error { return p.names.Serve(ctx) })

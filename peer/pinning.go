@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -75,7 +76,13 @@ func (p *Peer) fetchMissing(ctx context.Context, pin api.Pin) error {
 	if held, err := p.pins.Has(ctx, pin); held || err != nil {
 		return err
 	}
-	return p.pins.Fetch(ctx, pin, new(merkledag.ProgressTracker), ipfs.GiveUpWhenStalled)
+	progress := new(merkledag.ProgressTracker)
+	return p.pins.Fetch(ctx, pin, progress, func(idle time.Duration) error {
+		if err := p.exceeds(ctx, progress.ProgressStat().Bytes); err != nil {
+			return err
+		}
+		return ipfs.GiveUpWhenStalled(idle)
+	})
 }
 
 // Hold keeps the DAG below c, all of whose blocks are here, from garbage collection on this peer's node until release is
@@ -116,8 +123,8 @@ func (p *Peer) Update(ctx context.Context, from, to cid.Cid, unpin bool) (await 
 		return nil, err
 	}
 	ops := []consensus.Op{consensus.PinOp(pin).IfRevision(toRevision)}
-	if unpin {
-		ops = append(ops, consensus.UnpinOp(api.NewCid(from)).IfRevision(fromRevision))
+	if unpin { // first, to make room in the account that it counts for
+		ops = slices.Insert(ops, 0, consensus.UnpinOp(api.NewCid(from)).IfRevision(fromRevision))
 	}
 	done, err := p.commit(ctx, ops...)
 	if err != nil {

@@ -13,6 +13,7 @@ type Values interface {
 	Values(ctx context.Context, prefix string) ([]consensus.Value, error)
 	NextValues(ctx context.Context, space string, seen uint64) (uint64, error)
 	CommitAtomic(ctx context.Context, ops ...consensus.Op) (consensus.Commit, error)
+	Usage(ctx context.Context, account string) (consensus.Usage, error)
 }
 
 // Values returns what the peer shares with the others. It belongs to the peer.

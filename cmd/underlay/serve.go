@@ -70,7 +70,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	withdraw := announce(conf, listeners.api.Addr(), env, logger)
 	defer func() { err = errors.Join(err, withdraw()) }()
 
-	members := member.Handler(door.members(rpc), rest)
+	members := peer.FromMembers(member.Handler(door.members(rpc), rest))
 	inside := []func(context.Context) error{
 		p.Serve, door.registry.Serve, pinning.Serve, proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 	}

@@ -142,13 +142,15 @@ func (a *application) applyOp(op *entryOp) (byte, error) {
 	if op.hasCondition && op.revision != s.revision {
 		return resultConflict, nil
 	}
-	if op.kind.removes() {
-		if s.value == nil {
-			return resultNotFound, nil
+	switch {
+	case op.kind == OpSettle:
+		return a.settle(op, s)
+	case op.kind.removes():
+		return a.remove(op, s)
+	case op.charge != nil:
+		if code, err := a.charge(op, s); err != nil || code != resultOK {
+			return code, err
 		}
-		a.change(s, version{touched: true})
-		a.note(op)
-		return resultOK, nil
 	}
 	v := version{value: appendStored(nil, a.index, op.value), revision: a.index, touched: true}
 	if op.kind == OpPin {
@@ -157,6 +159,19 @@ func (a *application) applyOp(op *entryOp) (byte, error) {
 	a.change(s, v)
 	a.note(op)
 	return resultOK, nil
+}
+
+// remove takes away what the operation is about, if it is there.
+func (a *application) remove(op *entryOp, s *slot) (byte, error) {
+	if s.value == nil {
+		return resultNotFound, nil
+	}
+	a.change(s, version{touched: true})
+	a.note(op)
+	if op.kind != OpUnpin {
+		return resultOK, nil
+	}
+	return resultOK, a.giveBack(op.pin.Cid)
 }
 
 // note remembers a change of the pinset.

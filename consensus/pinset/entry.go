@@ -15,7 +15,8 @@ import (
 //
 // each call: flags byte (1: atomic), uvarint operation count, operations;
 // each operation: kind byte, uvarint revision if the kind has its high bit set,
-// uvarint length, payload. The payload is
+// uvarint length and charge (quota.go) if it has the next one, uvarint length,
+// payload. The payload is
 //
 //	pin:           a pin (pin.go)
 //	unpin:         the bytes of a CID
@@ -23,6 +24,7 @@ import (
 //	delete member: uvarint length, peer ID
 //	set value:     uvarint length, key, data
 //	delete value:  uvarint length, key
+//	settle:        uvarint bytes, uvarint length, the bytes of a CID
 const (
 	entryVersion = 1
 	flagAtomic   = 1
@@ -53,8 +55,10 @@ type entryOp struct {
 	kind         OpKind
 	hasCondition bool
 	revision     uint64
+	charge       *Charge // of OpPin, or nil
 
-	pin    api.Pin // OpPin; its Cid for OpUnpin too
+	pin    api.Pin // OpPin; its Cid for OpUnpin and OpSettle too
+	bytes  uint64  // OpSettle
 	value  []byte  // the encoded pin, or the data of a key
 	key    string
 	member MemberRecord
@@ -73,17 +77,31 @@ func EncodeCall(atomic bool, ops ...Op) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if op.hasCondition {
-			b = binary.AppendUvarint(append(b, byte(op.Kind)|conditional), op.revision)
-		} else {
-			b = append(b, byte(op.Kind))
-		}
-		b = appendBytes(b, payload)
+		b = appendBytes(op.appendHead(b), payload)
 	}
 	if len(b) > MaxCallBytes {
 		return nil, fmt.Errorf("%w: %d bytes in one call, at most %d", ErrInvalid, len(b), MaxCallBytes)
 	}
 	return b, nil
+}
+
+// appendHead appends what stands before the payload.
+func (o Op) appendHead(b []byte) []byte {
+	kind := byte(o.Kind)
+	if o.hasCondition {
+		kind |= conditional
+	}
+	if o.charge != nil {
+		kind |= charged
+	}
+	b = append(b, kind)
+	if o.hasCondition {
+		b = binary.AppendUvarint(b, o.revision)
+	}
+	if o.charge != nil {
+		b = appendBytes(b, o.charge.encode())
+	}
+	return b
 }
 
 // EncodeEntry joins encoded calls to an entry.
@@ -162,24 +180,37 @@ func decodeCall(r *reader) (entryCall, error) {
 	}
 	call := entryCall{atomic: flags[0] == flagAtomic, ops: make([]entryOp, 0, count)}
 	for i := range count {
-		var op entryOp
-		if kind := r.take(1); r.err == nil {
-			op.kind = OpKind(kind[0] &^ conditional)
-			op.hasCondition = kind[0]&conditional != 0
-		}
-		if op.hasCondition {
-			op.revision = r.uvarint()
-		}
+		op, err := decodeHead(r)
 		payload := r.bytes()
-		if r.err != nil {
-			return entryCall{}, r.err
+		if err == nil {
+			err = r.err
 		}
-		if err := op.decode(payload); err != nil {
+		if err == nil {
+			err = op.decode(payload)
+		}
+		if err != nil {
 			return entryCall{}, fmt.Errorf("operation %d: %w", i, err)
 		}
 		call.ops = append(call.ops, op)
 	}
 	return call, nil
+}
+
+// decodeHead reads what stands before the payload.
+func decodeHead(r *reader) (op entryOp, err error) {
+	kind := r.take(1)
+	if r.err != nil {
+		return op, r.err
+	}
+	op.kind = OpKind(kind[0] &^ (conditional | charged))
+	op.hasCondition = kind[0]&conditional != 0
+	if op.hasCondition {
+		op.revision = r.uvarint()
+	}
+	if kind[0]&charged != 0 {
+		op.charge, err = decodeCharge(r.bytes(), op.kind)
+	}
+	return op, err
 }
 
 func (op *entryOp) decode(payload []byte) (err error) {
@@ -193,6 +224,17 @@ func (op *entryOp) decode(payload []byte) (err error) {
 		return err
 	case OpUnpin:
 		if op.pin.Cid, err = api.CastCid(payload); err != nil {
+			return fmt.Errorf("%w: CID: %w", ErrCorrupt, err)
+		}
+		return nil
+	case OpSettle:
+		r := reader{buf: payload}
+		op.bytes = r.uvarint()
+		raw := r.bytes()
+		if err := r.end(); err != nil {
+			return fmt.Errorf("size: %w", err)
+		}
+		if op.pin.Cid, err = api.CastCid(raw); err != nil {
 			return fmt.Errorf("%w: CID: %w", ErrCorrupt, err)
 		}
 		return nil
@@ -244,7 +286,7 @@ func (op *entryOp) decodeValue(payload []byte) error {
 // describe names what the operation is about, for error messages.
 func (op *entryOp) describe() string {
 	switch op.kind {
-	case OpPin, OpUnpin:
+	case OpPin, OpUnpin, OpSettle:
 		return op.pin.Cid.String()
 	case OpSetValue, OpDelValue:
 		return op.key

@@ -15,4 +15,8 @@ var (
 	// ErrNotApplied is the result of a sound operation of an atomic call that
 	// failed because of another one.
 	ErrNotApplied = errors.New("not applied, because another operation of the same call failed")
+	// ErrOverPins is the result of a pin for which its account has no room.
+	ErrOverPins = errors.New("the account has as many pins as it may")
+	// ErrOverBytes is the result of a pin whose bytes are too many for its account.
+	ErrOverBytes = errors.New("the account has no room for so many bytes")
 )

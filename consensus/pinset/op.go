@@ -1,6 +1,7 @@
 package pinset
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -25,10 +26,18 @@ const (
 	// OpDelValue deletes the value of a key. Its result is state.ErrNotFound when
 	// there is none.
 	OpDelValue OpKind = 6
+	// OpSettle says how many bytes a pin has that counts for an account and was
+	// made before that was known. When they are too many, the pin is removed, and
+	// the result is ErrOverBytes. It is state.ErrNotFound when nothing is open.
+	OpSettle OpKind = 7
 )
 
-// conditional marks the kind byte of an operation that carries a revision.
-const conditional = 0x80
+const (
+	// conditional marks the kind byte of an operation that carries a revision.
+	conditional = 0x80
+	// charged marks the kind byte of a pin that counts for an account.
+	charged = 0x40
+)
 
 // MaxRecordBytes bounds a member record.
 const MaxRecordBytes = 4096
@@ -47,9 +56,11 @@ type Op struct {
 	Pin    api.Pin
 	Member MemberRecord
 	Value  Value
+	Bytes  uint64 // that the pin has, for OpSettle
 
 	hasCondition bool
 	revision     uint64
+	charge       *Charge
 }
 
 // PinOp returns the operation that pins p.
@@ -57,6 +68,11 @@ func PinOp(p api.Pin) Op { return Op{Kind: OpPin, Pin: p} }
 
 // UnpinOp returns the operation that unpins c.
 func UnpinOp(c api.Cid) Op { return Op{Kind: OpUnpin, Pin: api.Pin{Cid: c}} }
+
+// SettleOp returns the operation that says how many bytes the pin of c has.
+func SettleOp(c api.Cid, bytes uint64) Op {
+	return Op{Kind: OpSettle, Pin: api.Pin{Cid: c}, Bytes: bytes}
+}
 
 // SetMemberOp returns the operation that sets the record of a peer.
 func SetMemberOp(id peer.ID, record []byte) Op {
@@ -82,6 +98,13 @@ func (o Op) IfRevision(n uint64) Op {
 	return o
 }
 
+// For returns o, which must pin, such that the pin counts for an account if it is new: see Charge. Its
+// result is ErrOverPins or ErrOverBytes when the account has no room.
+func (o Op) For(c Charge) Op {
+	o.charge = &c
+	return o
+}
+
 // Removes reports whether the operation can only make the state smaller.
 func (o Op) Removes() bool { return o.Kind.removes() }
 
@@ -95,9 +118,19 @@ func (o Op) payload() ([]byte, error) {
 	if o.hasCondition && !o.Kind.hasRevision() {
 		return nil, fmt.Errorf("%w: condition on kind %d", ErrInvalid, o.Kind)
 	}
+	if o.charge != nil {
+		if err := o.charge.check(o.Kind); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
 	switch o.Kind {
 	case OpPin:
 		return encodePin(o.Pin)
+	case OpSettle:
+		if !o.Pin.Cid.Defined() {
+			return nil, fmt.Errorf("%w: size without CID", ErrInvalid)
+		}
+		return appendBytes(binary.AppendUvarint(nil, o.Bytes), o.Pin.Cid.Bytes()), nil
 	case OpUnpin:
 		if !o.Pin.Cid.Defined() {
 			return nil, fmt.Errorf("%w: unpin without CID", ErrInvalid)

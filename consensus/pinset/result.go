@@ -15,6 +15,8 @@ const (
 	resultNotFound   = 1
 	resultConflict   = 2
 	resultNotApplied = 3
+	resultOverPins   = 4
+	resultOverBytes  = 5
 )
 
 func resultError(code byte) error {
@@ -25,6 +27,10 @@ func resultError(code byte) error {
 		return ErrConflict
 	case resultNotApplied:
 		return ErrNotApplied
+	case resultOverPins:
+		return ErrOverPins
+	case resultOverBytes:
+		return ErrOverBytes
 	default:
 		return nil
 	}
@@ -41,8 +47,8 @@ func packResults(codes []byte) []byte {
 }
 
 // UnpackResults returns one error, or nil, for each of the want operations of an
-// entry, all calls counted through: state.ErrNotFound, ErrConflict or
-// ErrNotApplied. Its own error matches ErrCorrupt.
+// entry, all calls counted through: state.ErrNotFound, ErrConflict, ErrNotApplied,
+// ErrOverPins or ErrOverBytes. Its own error matches ErrCorrupt.
 func UnpackResults(packed []byte, want int) ([]error, error) {
 	r := reader{buf: packed}
 	if n := r.uvarint(); r.err == nil && n != uint64(want) {

@@ -84,6 +84,7 @@ func (a *application) commit() error {
 			members = true
 		case keyValue:
 			values = append(values, string(s.key[1:]))
+		case keyAccount, keyCharge, keyUnsettled:
 		default:
 			c, err := api.CastCid(s.key[1:])
 			if err != nil {

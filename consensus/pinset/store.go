@@ -15,13 +15,16 @@ import (
 
 // Keys of the state. The first byte tells the key space.
 const (
-	keyMember   = 'b' // then a peer ID
-	keyName     = 'i' // index.go
-	keyMetadata = 'k' // index.go
-	keyMeta     = 'm' // then a name
-	keyPin      = 'p' // then the bytes of the CID
-	keyOutcome  = 'r' // then client ID and sequence
-	keyValue    = 'v' // then the key of a value
+	keyAccount   = 'a' // then the name of an account
+	keyMember    = 'b' // then a peer ID
+	keyCharge    = 'c' // then the bytes of the CID of a pin
+	keyName      = 'i' // index.go
+	keyMetadata  = 'k' // index.go
+	keyMeta      = 'm' // then a name
+	keyPin       = 'p' // then the bytes of the CID
+	keyOutcome   = 'r' // then client ID and sequence
+	keyUnsettled = 'u' // then the bytes of the CID of a pin
+	keyValue     = 'v' // then the key of a value
 )
 
 const (

@@ -12,6 +12,7 @@ func FuzzDecode(f *testing.F) {
 	good := goldenEntry(f)
 	f.Add(good)
 	f.Add(goldenValues(f))
+	f.Add(goldenCharges(f))
 	f.Add(good[:len(good)-1])
 	f.Add(EncodeEntry(ClientID{}, 0))
 	f.Add([]byte{entryVersion})
@@ -68,14 +69,21 @@ func rawCall(call entryCall) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(call.ops)))
 	for _, op := range call.ops {
+		kind := len(b)
 		if b = append(b, byte(op.kind)); op.hasCondition {
-			b[len(b)-1] |= conditional
+			b[kind] |= conditional
 			b = binary.AppendUvarint(b, op.revision)
+		}
+		if op.charge != nil {
+			b[kind] |= charged
+			b = appendBytes(b, op.charge.encode())
 		}
 		payload := op.value
 		switch op.kind {
 		case OpUnpin:
 			payload = op.pin.Cid.Bytes()
+		case OpSettle:
+			payload = appendBytes(binary.AppendUvarint(nil, op.bytes), op.pin.Cid.Bytes())
 		case OpSetMember, OpDelMember:
 			payload = append(appendBytes(nil, []byte(op.member.ID)), op.member.Record...)
 		case OpSetValue, OpDelValue:

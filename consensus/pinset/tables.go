@@ -30,6 +30,7 @@ type tables struct {
 	version, applied, count []byte
 	pins                    uint64
 	indexed, expected       indexSum // what the indexes hold and what the pins call for
+	counted                 countedSum
 }
 
 func newTables(s *Store, dir string) *tables {
@@ -98,6 +99,8 @@ func (t *tables) inspect(key, value []byte) error {
 	case keyValue:
 		_, _, err := splitStored(value)
 		return err
+	case keyAccount, keyCharge, keyUnsettled:
+		return t.counted.add(key, value)
 	case keyOutcome:
 		_, _, err := decodeOutcomeKey(key)
 		_, valueErr := decodeOutcome(value)
@@ -147,7 +150,7 @@ func (t *tables) check(applied uint64) error {
 	if t.indexed.count != t.expected.count || t.indexed.sum != t.expected.sum {
 		return fmt.Errorf("%w: the indexes of the snapshot do not belong to its pins", ErrCorrupt)
 	}
-	return nil
+	return t.counted.check()
 }
 
 // bigEndian reads a stored counter; one that was never written is 0.

@@ -17,7 +17,8 @@ type Grant struct {
 	CreatedBy string     `json:"created_by"`
 	Expires   *time.Time `json:"expires,omitempty"`
 	Parent    string     `json:"parent,omitempty"` // the credential that a token came from
-	Token     string     `json:"token,omitempty"`  // the secret, only when it is made
+	Quota
+	Token string `json:"token,omitempty"` // the secret, only when it is made
 }
 
 // GrantRequest is what a new token or user shall be.
@@ -26,7 +27,26 @@ type GrantRequest struct {
 	Password string   `json:"password,omitempty"` // of a user
 	Scopes   []string `json:"scopes"`
 	ExpireIn string   `json:"expire_in,omitempty"`
+	MaxPins  uint64   `json:"max_pins,omitempty"` // 0: no limit
+	MaxBytes uint64   `json:"max_bytes,omitempty"`
 }
+
+// Quota is how much a credential may keep, and how much it does.
+type Quota struct {
+	MaxPins  uint64 `json:"max_pins,omitempty"` // 0: no limit
+	MaxBytes uint64 `json:"max_bytes,omitempty"`
+	Used     *Usage `json:"used,omitempty"` // nil: nobody counts
+}
+
+// Usage is how much a credential keeps.
+type Usage struct {
+	Pins  uint64 `json:"pins"`
+	Bytes uint64 `json:"bytes"`
+}
+
+// GrantChange is what of a credential changes: the fields that are set, in the form of the API, where null takes a limit or
+// the end away.
+type GrantChange map[string]any
 
 // Self is who asks.
 type Self struct {
@@ -35,6 +55,7 @@ type Self struct {
 	Name    string     `json:"name,omitempty"`
 	Scopes  []string   `json:"scopes"`
 	Expires *time.Time `json:"expires,omitempty"`
+	Quota
 }
 
 // Credentials are of one kind: [Tokens] or [Users].
@@ -56,6 +77,12 @@ func (c *Client) Grant(ctx context.Context, kind Credentials, r GrantRequest) (G
 func (c *Client) Grants(ctx context.Context, kind Credentials) ([]Grant, error) {
 	var all []Grant
 	return all, c.call(ctx, http.MethodGet, string(kind), nil, &all)
+}
+
+// Change changes a credential.
+func (c *Client) Change(ctx context.Context, kind Credentials, id string, change GrantChange) (Grant, error) {
+	var changed Grant
+	return changed, c.callWith(ctx, http.MethodPut, string(kind)+"/"+url.PathEscape(id), change, &changed)
 }
 
 // Revoke removes a credential; with force also the last that may make others.

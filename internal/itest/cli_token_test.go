@@ -55,3 +55,51 @@ func TestCommandLineTokens(t *testing.T) {
 	u.env = open
 	u.must("status")
 }
+
+// Users and tokens have quotas, which the command line sets, shows and changes; what is over one fails with the reason.
+func TestCommandLineUsers(t *testing.T) {
+	c := Start(t)
+	u := c.shell()
+	open := append([]string(nil), u.env...)
+	for _, args := range [][]string{{"ann", "--scope=admin"}, {"bob", "--scope=add,pin", "--max-pins=1", "--max-bytes=1KiB"}} {
+		if out := u.run("correct horse\n", append([]string{"user", "add"}, args...)...); out.code != 0 || out.stdout != "added "+args[0]+"\n" {
+			t.Fatalf("user add %v: %+v", args, out)
+		}
+		u.env = append(open, "UNDERLAY_AUTH=ann:correct horse")
+	}
+	bob := newUser(t)
+	bob.env = append(bob.env, "UNDERLAY_API="+c.Peers[2].API, "UNDERLAY_AUTH=bob:correct horse")
+	bob.must("pin", "add", InlineCid("one"))
+	if out := bob.run("two", "add", "-"); out.code != 1 || !strings.Contains(out.stderr, "user bob may keep 1 pins (max_pins) and keeps 1") {
+		t.Errorf("a second pin: %+v", out)
+	}
+	if list := u.must("user", "ls"); !strings.Contains(list, "1 of 1") || !strings.Contains(list, "of 1.0 KiB") {
+		t.Errorf("user ls: %s", list)
+	}
+	u.must("user", "update", "--max-pins=none", "bob")
+	if out := bob.run(strings.Repeat("two", 1000), "add", "-"); out.code != 1 || !strings.Contains(out.stderr, "max_bytes") {
+		t.Errorf("too large: %+v", out)
+	}
+	if out := bob.run("two", "add", "-q", "-"); out.code != 0 {
+		t.Errorf("in room: %+v", out)
+	}
+	if self := bob.must("token", "self"); !strings.HasPrefix(self, "user bob: pin,add, expires never\nkeeps pins: 2, bytes: ") {
+		t.Errorf("token self: %s", self)
+	}
+	if got := u.must("__complete", "user", "rm", ""); !strings.Contains(got, "ann") || !strings.Contains(got, "bob") {
+		t.Errorf("completion: %s", got)
+	}
+	if out := u.run("another horse\n", "user", "passwd", "bob"); out.code != 0 {
+		t.Errorf("passwd: %+v", out)
+	}
+	if out := bob.run("", "pin", "ls"); out.code != 5 {
+		t.Errorf("with the old password: %+v", out)
+	}
+	u.must("user", "rm", "bob")
+	if list := u.must("pin", "ls", "-q"); len(strings.Fields(list)) != 2 {
+		t.Errorf("what a removed user has pinned stays: %s", list)
+	}
+	u.must("user", "rm", "--force", "ann")
+	u.env = open
+	u.must("status")
+}

@@ -39,6 +39,19 @@ func TestOpenAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	show := func(e example) {
+		t.Helper()
+		path, operation := operationOf(doc, e.operation)
+		fixed, _, _ := strings.Cut(path, "{")
+		if operation == nil || !strings.HasPrefix(e.url, fixed) || doc.Paths.Find(path).GetOperation(e.method) != operation {
+			t.Errorf("%s %s is not operation %s", e.method, e.url, e.operation)
+			return
+		}
+		if err := p.fits(e, operation); err != nil {
+			t.Errorf("%s %s: %v", e.method, e.url, err)
+		}
+		operation.Extensions = map[string]any{"shown": true}
+	}
 	for _, e := range []example{
 		{"bulk", http.MethodPost, "/pins", pins, 200},
 		{"bulk", http.MethodPost, "/pins", "", 204},
@@ -59,22 +72,56 @@ func TestOpenAPI(t *testing.T) {
 		{"restore", http.MethodPost, "/restore", "no backup", 400},
 		{"consensus", http.MethodGet, "/health/consensus", "", 200},
 	} {
-		path, operation := operationOf(doc, e.operation)
-		if operation == nil || !strings.HasPrefix(e.url, path) || doc.Paths.Find(path).GetOperation(e.method) != operation {
-			t.Errorf("%s %s is not operation %s", e.method, e.url, e.operation)
-			continue
-		}
-		if err := p.fits(e, operation); err != nil {
-			t.Errorf("%s %s: %v", e.method, e.url, err)
-		}
-		operation.Extensions = map[string]any{"shown": true}
+		show(e)
 	}
+	for _, e := range accessExamples(t, c) {
+		show(e)
+	}
+	allShown(t, doc)
+}
+
+// allShown checks that every operation had an example.
+func allShown(t *testing.T, doc *openapi3.T) {
+	t.Helper()
 	for path, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {
 			if operation.Extensions["shown"] == nil {
 				t.Errorf("no example of %s %s", method, path)
 			}
 		}
+	}
+}
+
+// accessExamples closes the cluster and returns requests of the API of credentials.
+func accessExamples(t *testing.T, c *Cluster) []example {
+	t.Helper()
+	_, admin, err := c.Peers[0].MakeToken("me", `"admin"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.As(admin)
+	id, _ := c.Peers[0].makeLimited(t, `"max_pins": 3, "expire_in": "1h"`)
+	const user, password = `{"name": "ann", "password": "correct horse", "scopes": ["pin"], "max_bytes": 5}`, `{"password": "short"}`
+	return []example{
+		{"self", http.MethodGet, "/access/self", "", 200},
+		{"makeToken", http.MethodPost, "/access/tokens", `{"name": "ci", "scopes": ["read"], "max_pins": 1, "max_bytes": 1}`, 201},
+		{"makeToken", http.MethodPost, "/access/tokens", `{"name": "ci", "scopes": ["read"], "max_pins": 0}`, 400},
+		{"tokens", http.MethodGet, "/access/tokens", "", 200},
+		{"token", http.MethodGet, "/access/tokens/" + id, "", 200},
+		{"token", http.MethodGet, "/access/tokens/none", "", 404},
+		{"changeToken", http.MethodPut, "/access/tokens/" + id, `{"max_pins": null, "max_bytes": 7, "expires": null}`, 200},
+		{"changeToken", http.MethodPut, "/access/tokens/none", `{}`, 404},
+		{"changeToken", http.MethodPut, "/access/tokens/" + id, `{"max_pins": "many"}`, 400},
+		{"revokeToken", http.MethodDelete, "/access/tokens/" + id, "", 204},
+		{"revokeToken", http.MethodDelete, "/access/tokens/" + id, "", 404},
+		{"makeUser", http.MethodPost, "/access/users", user, 201},
+		{"makeUser", http.MethodPost, "/access/users", `{"name": "bob"}`, 400},
+		{"users", http.MethodGet, "/access/users", "", 200},
+		{"user", http.MethodGet, "/access/users/ann", "", 200},
+		{"changeUser", http.MethodPut, "/access/users/ann", `{"scopes": ["read"], "max_bytes": null}`, 200},
+		{"changeUser", http.MethodPut, "/access/users/ann", password, 400},
+		{"revokeUser", http.MethodDelete, "/access/users/ann", "", 204},
+		{"revokeUser", http.MethodDelete, "/access/users/ann", "", 404},
 	}
 }
 

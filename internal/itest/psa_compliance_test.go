@@ -2,28 +2,19 @@ package itest
 
 import (
 	"encoding/json"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/underlay/underlay/proxy/psa"
 )
 
 // complianceChecks is how many checks the compliance checker makes.
 const complianceChecks = 9
 
-// complianceToken is what the gate in front of the service asks for.
-const complianceToken = "a-token"
-
-// The checker of compliance with the Pinning Service API finds nothing wrong, on one peer and through a balancer in front
-// of three. What asks who a client is stands in front of the service, here as wherever it is wanted.
+// The checker of compliance with the Pinning Service API finds nothing wrong, with tokens of the cluster, on one peer and
+// through a balancer in front of three.
 func TestPinningServiceCompliance(t *testing.T) {
 	spec := complianceSpec(t)
 	one, three := Start(t, "--peers", "1"), Start(t)
@@ -32,20 +23,24 @@ func TestPinningServiceCompliance(t *testing.T) {
 	checker := filepath.Join(packages, "node_modules", "@ipfs-shipyard", "pinning-service-compliance", "dist")
 	useSpec(t, filepath.Join(checker, "src", "utils", "constants.js"), spec)
 	t.Run("cluster", func(t *testing.T) { // returns when both have ended
-		for host, service := range map[string]string{"127.0.0.1": one.Peers[0].PSA, "localhost": balancer.PSA} {
-			t.Run(host, func(t *testing.T) {
+		for _, check := range []struct {
+			host, service string
+			cluster       *Cluster
+		}{{"127.0.0.1", one.Peers[0].PSA, one}, {"localhost", balancer.PSA, three}} {
+			token := complianceToken(t, check.cluster)
+			t.Run(check.host, func(t *testing.T) {
 				t.Parallel() // the checker takes a second for each request
-				checkCompliance(t, checker, host, service)
+				checkCompliance(t, checker, check.host, check.service, token)
 			})
 		}
 	})
 }
 
 // checkCompliance runs the checker; it names its report after the host.
-func checkCompliance(t *testing.T, checker, host, service string) {
+func checkCompliance(t *testing.T, checker, host, service, token string) {
 	t.Helper()
-	gate := strings.Replace(tokenGate(t, service), "127.0.0.1", host, 1)
-	cmd := exec.Command("node", filepath.Join(checker, "src", "index.js"), "-s", gate, complianceToken)
+	service = strings.Replace(service, "127.0.0.1", host, 1)
+	cmd := exec.Command("node", filepath.Join(checker, "src", "index.js"), "-s", service, token)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -63,23 +58,19 @@ func checkCompliance(t *testing.T, checker, host, service string) {
 	}
 }
 
-// tokenGate lets only those through to a service who have the token.
-func tokenGate(t *testing.T, service string) string {
+// complianceToken closes a cluster and makes a token with which the checker may use the pinning service, and nothing else.
+func complianceToken(t *testing.T, c *Cluster) string {
 	t.Helper()
-	target, err := url.Parse(service)
+	_, admin, err := c.Peers[0].MakeToken("administrator", `"admin"`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+complianceToken {
-			psa.Fail(w, http.StatusUnauthorized, "the access token is missing or invalid")
-			return
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(gate.Close)
-	return gate.URL
+	c.As(admin)
+	_, token, err := c.Peers[0].MakeToken("compliance", `"pin"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
 }
 
 // complianceSpec returns the path of the API's description, which the checker would otherwise fetch from the internet.

@@ -80,6 +80,10 @@ func (f *Files) Begin(ctx context.Context, flush bool) (root *mfs.Root, end func
 			}
 			return func(context.Context) error { return err }
 		}
+		if err := f.checkGrowth(ctx, w); err != nil {
+			f.closeRoot(w)
+			return func(context.Context) error { return err }
+		}
 		return f.finish(w, flush)
 	}, nil
 }

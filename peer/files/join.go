@@ -20,6 +20,9 @@ func (replaced) HTTPStatus() int { return http.StatusServiceUnavailable }
 // Join lets a long upload put nodes into root while others change the tree too, each node in one step. When it is over, the
 // caller calls commit, which returns when all of that is acknowledged.
 func (f *Files) Join(ctx context.Context) (root *mfs.Root, commit func(context.Context) error, err error) {
+	if err := limited(ctx); err != nil {
+		return nil, nil, err
+	}
 	if err := f.takeTurn(ctx); err != nil {
 		return nil, nil, err
 	}

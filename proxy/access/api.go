@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/proxy/fault"
 )
 
@@ -29,11 +31,12 @@ func newAPI(g *Guard) http.Handler {
 		"GET /access/tokens":         a.list(tokenPlace),
 		"POST /access/tokens":        a.makeToken,
 		"GET /access/tokens/{id}":    a.get(tokenPlace),
+		"PUT /access/tokens/{id}":    a.change(tokenPlace),
 		"DELETE /access/tokens/{id}": a.remove(tokenPlace),
 		"GET /access/users":          a.list(userPlace),
 		"POST /access/users":         a.makeUser,
 		"GET /access/users/{id}":     a.get(userPlace),
-		"PUT /access/users/{id}":     a.changeUser,
+		"PUT /access/users/{id}":     a.change(userPlace),
 		"DELETE /access/users/{id}":  a.remove(userPlace),
 	} {
 		mux.HandleFunc(pattern, answer(handle))
@@ -101,22 +104,33 @@ type shown struct {
 	CreatedBy string    `json:"created_by"`
 	Expires   time.Time `json:"expires,omitzero"`
 	Parent    string    `json:"parent,omitempty"`
-	Token     string    `json:"token,omitempty"` // only once
+	quota
+	Used  *used  `json:"used,omitempty"`
+	Token string `json:"token,omitempty"` // only once
 }
 
-func show(c *credential) shown {
-	s := shown{Name: c.Name, Scopes: c.Scopes, Created: c.Created, CreatedBy: c.CreatedBy, Expires: c.Expires}
+// show describes a credential, with what it keeps as this peer has applied it.
+func (a accessAPI) show(ctx context.Context, c *credential) (shown, error) {
+	s := shown{Name: c.Name, Scopes: c.Scopes, Created: c.Created, CreatedBy: c.CreatedBy, Expires: c.Expires, quota: c.quota}
 	if c.isToken() {
 		s.ID = c.id()
 	}
 	if c.Parent != "" {
 		s.Parent = (&credential{place: c.Parent}).String()
 	}
-	return s
+	var err error
+	s.Used, err = a.guard.registry.usage(consensus.WithStale(ctx), c)
+	return s, err
 }
 
 func (a accessAPI) self(r *http.Request) (int, any, error) {
-	return http.StatusOK, IdentityOf(r.Context()), nil
+	who := IdentityOf(r.Context())
+	if who.credential == nil {
+		return http.StatusOK, who, nil
+	}
+	var err error
+	who.Used, err = a.guard.registry.usage(r.Context(), who.credential)
+	return http.StatusOK, who, err
 }
 
 func (a accessAPI) list(below string) func(*http.Request) (int, any, error) {
@@ -127,9 +141,15 @@ func (a accessAPI) list(below string) func(*http.Request) (int, any, error) {
 		}
 		list := []shown{}
 		for place := range b.places {
-			if c := b.at(place); c != nil && strings.HasPrefix(place, below) {
-				list = append(list, show(c))
+			c := b.at(place)
+			if c == nil || !strings.HasPrefix(place, below) {
+				continue
 			}
+			s, err := a.show(r.Context(), c)
+			if err != nil {
+				return 0, nil, err
+			}
+			list = append(list, s)
 		}
 		slices.SortFunc(list, func(x, y shown) int {
 			if order := x.Created.Compare(y.Created); order != 0 {
@@ -151,7 +171,8 @@ func (a accessAPI) get(below string) func(*http.Request) (int, any, error) {
 		if c == nil {
 			return 0, nil, noCredential(below, r.PathValue("id"))
 		}
-		return http.StatusOK, show(c), nil
+		s, err := a.show(r.Context(), c)
+		return http.StatusOK, s, err
 	}
 }
 
@@ -183,6 +204,8 @@ type wish struct {
 	Scopes   *Scopes   `json:"scopes"`
 	Expires  ending    `json:"expires"`
 	ExpireIn *duration `json:"expire_in"`
+	MaxPins  limit     `json:"max_pins"`
+	MaxBytes limit     `json:"max_bytes"`
 }
 
 // ending is a time, or null for none.
@@ -219,6 +242,9 @@ func (d *duration) UnmarshalJSON(raw []byte) error {
 func (w wish) apply(r *record, now time.Time) error {
 	if w.Scopes != nil {
 		r.Scopes = *w.Scopes
+	}
+	if err := r.quota.apply(w.MaxPins, w.MaxBytes); err != nil {
+		return err
 	}
 	switch {
 	case w.Expires.given && w.ExpireIn != nil:

@@ -44,6 +44,12 @@ func TestBadRequests(t *testing.T) {
 		{"no such token to revoke", "DELETE", "/access/tokens/x", "", 404, "token x"},
 		{"no such user", "GET", "/access/users/x", "", 404, "user x"},
 		{"no such user to change", "PUT", "/access/users/x", "{}", 404, "user x"},
+		{"no pins at all", "POST", "/access/tokens", `{"name": "a", "scopes": ["read"], "max_pins": 0}`, 400, "max_pins: must be"},
+		{"bytes that are no number", "POST", "/access/tokens", `{"name": "a", "scopes": ["read"], "max_bytes": "1GB"}`, 400, "max_bytes: must be"},
+		{"fewer than no bytes", "PUT", "/access/users/x", `{"max_bytes": -1}`, 404, "user x"},
+		{"no such token to change", "PUT", "/access/tokens/x", "{}", 404, "token x"},
+		{"another name for a token", "PUT", "/access/tokens/x", `{"name": "b"}`, 400, "name:"},
+		{"a password for a token", "PUT", "/access/tokens/x", `{"password": "correct horse"}`, 400, "password:"},
 		{"no such route", "GET", "/access/nothing", "", 404, "not found"},
 		{"a token of no user", "POST", "/token", "", 403, "only for a user"},
 	} {

@@ -33,6 +33,7 @@ type record struct {
 	Parent    string    `json:"parent,omitempty"` // the place of the credential that a token came from, and falls with
 	// ParentHash is what the parent's hash was: with another password the token is void.
 	ParentHash []byte `json:"parent_hash,omitempty"`
+	quota
 }
 
 // credential is a record and where it is.
@@ -114,6 +115,7 @@ func (b *book) at(place string) *credential {
 	}
 	child := *c
 	child.Scopes = child.Scopes.full() & parent.Scopes.full()
+	child.quota = parent.quota
 	if !parent.Expires.IsZero() && (child.Expires.IsZero() || parent.Expires.Before(child.Expires)) {
 		child.Expires = parent.Expires
 	}

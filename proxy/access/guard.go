@@ -101,7 +101,8 @@ func passedOn(r *http.Request) *http.Request {
 // serve answers what a token or user was let in for, as long as it holds. After that the connection is broken: what was
 // written so far must not look complete.
 func (g *Guard) serve(next http.Handler, w http.ResponseWriter, r *http.Request, c *credential, need Scopes) {
-	ctx, end := g.registry.begin(r.Context(), c, need)
+	r = counted(r, c)
+	ctx, end := g.registry.begin(r.Context(), c, need, endless(r))
 	defer func() {
 		if end() {
 			panic(http.ErrAbortHandler)

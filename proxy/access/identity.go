@@ -12,6 +12,8 @@ type Identity struct {
 	Name    string    `json:"name,omitempty"`
 	Scopes  Scopes    `json:"scopes"`
 	Expires time.Time `json:"expires,omitzero"`
+	quota
+	Used *used `json:"used,omitempty"` // only where it is asked for
 
 	credential *credential // of a token or user
 	kubo       *kuboUser   // with that kind
@@ -37,7 +39,7 @@ func IdentityOf(ctx context.Context) Identity {
 }
 
 func identityOf(c *credential) Identity {
-	who := Identity{Kind: KindUser, Name: c.Name, Scopes: c.Scopes, Expires: c.Expires, credential: c}
+	who := Identity{Kind: KindUser, Name: c.Name, Scopes: c.Scopes, Expires: c.Expires, quota: c.quota, credential: c}
 	if c.isToken() {
 		who.Kind, who.ID = KindToken, c.id()
 	}

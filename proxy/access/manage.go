@@ -40,9 +40,9 @@ func (a accessAPI) makeToken(r *http.Request) (int, any, error) {
 	if err := a.add(r.Context(), c); err != nil {
 		return 0, nil, err
 	}
-	s := show(c)
+	s, err := a.show(r.Context(), c)
 	s.Token = secret
-	return http.StatusCreated, s, nil
+	return http.StatusCreated, s, err
 }
 
 func (a accessAPI) freshToken(r *http.Request, name string) (*credential, string) {
@@ -75,7 +75,8 @@ func (a accessAPI) makeUser(r *http.Request) (int, any, error) {
 	if err := a.add(r.Context(), c); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusCreated, show(c), nil
+	s, err := a.show(r.Context(), c)
+	return http.StatusCreated, s, err
 }
 
 // add commits a new credential.
@@ -148,20 +149,47 @@ func (a accessAPI) issue(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]string{"token": secret}, nil
 }
 
-func (a accessAPI) changeUser(r *http.Request) (int, any, error) {
-	var w wish
-	if err := decode(r, &w); err != nil {
-		return 0, nil, err
+// change puts what is given into a credential.
+func (a accessAPI) change(below string) func(*http.Request) (int, any, error) {
+	return func(r *http.Request) (int, any, error) {
+		var w wish
+		if err := decode(r, &w); err != nil {
+			return 0, nil, err
+		}
+		if err := w.checkChange(below, r.PathValue("id")); err != nil {
+			return 0, nil, err
+		}
+		changed, err := a.changeTo(r, below, w)
+		if err != nil {
+			return 0, nil, err
+		}
+		s, err := a.show(r.Context(), changed)
+		return http.StatusOK, s, err
 	}
-	name := r.PathValue("id")
-	if w.Name != "" && w.Name != name {
-		return 0, nil, refuse(http.StatusBadRequest, "name: a user cannot be called otherwise")
+}
+
+// checkChange refuses what cannot be changed.
+func (w wish) checkChange(below, id string) error {
+	switch {
+	case below == userPlace && w.Name != "" && w.Name != id:
+		return refuse(http.StatusBadRequest, "name: a user cannot be called otherwise")
+	case below == tokenPlace && w.Password != "":
+		return refuse(http.StatusBadRequest, "password: a token has none")
+	case below == tokenPlace && w.Name != "":
+		return refuse(http.StatusBadRequest, "name: a token keeps its own")
 	}
-	var changed *credential
-	err := a.guard.registry.change(r.Context(), func(b *book) ([]consensus.Op, error) {
-		old := b.places[userPlace+name]
-		if old == nil {
-			return nil, noCredential(userPlace, name)
+	return nil
+}
+
+func (a accessAPI) changeTo(r *http.Request, below string, w wish) (changed *credential, err error) {
+	id := r.PathValue("id")
+	err = a.guard.registry.change(r.Context(), func(b *book) ([]consensus.Op, error) {
+		old := b.places[below+id]
+		switch {
+		case old == nil:
+			return nil, noCredential(below, id)
+		case old.Parent != "":
+			return nil, refuse(http.StatusConflict, "%s is what %s makes it, and cannot be changed by itself", old, &credential{place: old.Parent})
 		}
 		next := *old
 		if err := w.apply(&next.record, a.guard.now()); err != nil {
@@ -176,10 +204,7 @@ func (a accessAPI) changeUser(r *http.Request) (int, any, error) {
 		op, err := next.value()
 		return []consensus.Op{op}, err
 	})
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, show(changed), nil
+	return changed, err
 }
 
 func (a accessAPI) remove(below string) func(*http.Request) (int, any, error) {

@@ -35,6 +35,8 @@ type Values interface {
 	NextValues(ctx context.Context, space string, seen uint64) (uint64, error)
 	// CommitAtomic makes all changes or none.
 	CommitAtomic(ctx context.Context, ops ...consensus.Op) (consensus.Commit, error)
+	// Usage returns what counts for an account.
+	Usage(ctx context.Context, account string) (consensus.Usage, error)
 }
 
 // Peers is what the registry needs to reach the members of the cluster.
@@ -89,6 +91,7 @@ func (r *Registry) Serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.follow(ctx) })
 	g.Go(func() error { return r.renew(ctx) })
+	g.Go(func() error { return r.expire(ctx) })
 	return g.Wait()
 }
 
@@ -188,7 +191,7 @@ func (r *Registry) read(ctx context.Context, since time.Time) (*book, error) {
 	before := r.here()
 	r.known.Store(&next)
 	if next.book != before {
-		r.running.cut(next.book)
+		r.running.cut(next.book, r.now())
 	}
 	return next.book, nil
 }

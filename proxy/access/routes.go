@@ -90,6 +90,26 @@ func routeTable() map[string]Scopes {
 // apiPath is where kubo's commands are.
 const apiPath = "/api/v0/"
 
+// endless tells that a request goes on for as long as its client wants, or may take so long that it comes to the same: it
+// tells what happens, or how all pins stand.
+func endless(r *http.Request) bool {
+	if command, ok := strings.CutPrefix(r.URL.Path, apiPath); ok {
+		switch strings.TrimSuffix(command, "/") {
+		case "log/tail", "pubsub/sub", "stats/bw", "ping", "diag/profile":
+			return true
+		}
+		return false
+	}
+	if r.Method != http.MethodGet {
+		return false
+	}
+	switch strings.TrimSuffix(r.URL.Path, "/") {
+	case "/events", "/pins", "/allocations":
+		return true
+	}
+	return false
+}
+
 // needs finds what a request needs.
 type needs struct {
 	commands map[string]Scopes

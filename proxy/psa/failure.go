@@ -50,6 +50,11 @@ func Fail(w http.ResponseWriter, status int, details string) {
 	reply(w, status, Failure{FailureError{Reason: reason, Details: details}})
 }
 
+// overQuota answers as the specification wants it where somebody has used up what he may.
+func overQuota(w http.ResponseWriter, err error) {
+	reply(w, http.StatusConflict, Failure{FailureError{Reason: "INSUFFICIENT_FUNDS", Details: err.Error()}})
+}
+
 func reply(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -49,6 +49,10 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
 		level = s.logger.Warn
 	}
 	level("pinning service request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
+	if _, ok := errors.AsType[*consensus.QuotaError](err); ok {
+		overQuota(w, err)
+		return
+	}
 	Fail(w, status, err.Error())
 }
 

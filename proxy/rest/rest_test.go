@@ -312,6 +312,9 @@ func TestRoutesAreDescribed(t *testing.T) {
 	}
 	described := make(map[string]bool)
 	for path, item := range doc.Paths.Map() {
+		if strings.HasPrefix(path, "/access/") { // of the guard before this API
+			continue
+		}
 		for method := range item.Operations() {
 			described[method+" "+path] = true
 		}

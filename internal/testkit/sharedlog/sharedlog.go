@@ -107,6 +107,11 @@ func (m *Member) NextValues(ctx context.Context, space string, seen uint64) (uin
 	return m.machine.NextValues(ctx, space, seen)
 }
 
+// Usage is consensus.Consensus.Usage.
+func (m *Member) Usage(_ context.Context, account string) (consensus.Usage, error) {
+	return m.machine.Account(account)
+}
+
 // CommitAtomic is consensus.Consensus.CommitAtomic.
 func (m *Member) CommitAtomic(_ context.Context, ops ...consensus.Op) (consensus.Commit, error) {
 	body, err := pinset.EncodeCall(true, ops...)
