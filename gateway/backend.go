@@ -15,17 +15,17 @@ import (
 	"github.com/ipfs/kubo/core"
 	kubonode "github.com/ipfs/kubo/core/node"
 	"github.com/libp2p/go-libp2p/core/routing"
+
+	"github.com/underlay/underlay/gateway/policy"
 )
 
-// newBackend makes the node readable for boxo's handler. With Gateway.NoFetch nothing leaves the node: blocks, path
-// resolution and names all come from its own stores.
+// newBackend makes what the policy leaves of the node readable for boxo's handler. With Gateway.NoFetch nothing leaves
+// the node: blocks, path resolution and names all come from its own stores. The node's own path resolvers are not for
+// us, because they see denied blocks.
 func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
 	n := o.Node
 	if !cfg.Gateway.NoFetch {
-		return wrapBackend(boxo.NewBlocksBackend(n.Blocks,
-			boxo.WithValueStore(n.Routing),
-			boxo.WithNameSystem(tellingStatus{n.Namesys}),
-			boxo.WithResolver(n.UnixFSPathResolver)))
+		return wrapBackend(o.Policy, n.Blocks, n.Routing, n.Namesys)
 	}
 	store := n.Blocks.Blockstore()
 	records := offlineroute.NewOfflineRouter(n.Repo.Datastore(), n.RecordValidator)
@@ -36,10 +36,7 @@ func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
 	if o.NamesOver != nil {
 		names = o.NamesOver(names)
 	}
-	return wrapBackend(boxo.NewBlocksBackend(blockservice.New(store, offline.Exchange(store)),
-		boxo.WithValueStore(records),
-		boxo.WithNameSystem(tellingStatus{names}),
-		boxo.WithResolver(n.OfflineUnixFSPathResolver)))
+	return wrapBackend(o.Policy, blockservice.New(store, offline.Exchange(store)), records, names)
 }
 
 func localNames(n *core.IpfsNode, cfg *config.Config, records routing.ValueStore) (namesys.NameSystem, error) {
@@ -76,9 +73,12 @@ func (t tellingStatus) Resolve(ctx context.Context, p path.Path, o ...namesys.Re
 	return result, err
 }
 
-func wrapBackend(b *boxo.BlocksBackend, err error) (boxo.IPFSBackend, error) {
+func wrapBackend(p *policy.Policy, blocks blockservice.BlockService, records routing.ValueStore, names namesys.NameSystem) (boxo.IPFSBackend, error) {
+	b, err := boxo.NewBlocksBackend(p.Blocks(blocks),
+		boxo.WithValueStore(records),
+		boxo.WithNameSystem(p.Names(tellingStatus{names})))
 	if err != nil {
 		return nil, fmt.Errorf("make gateway backend: %w", err)
 	}
-	return b, nil
+	return p.Backend(b), nil
 }

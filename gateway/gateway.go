@@ -13,6 +13,7 @@ import (
 	"github.com/ipfs/kubo/core"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/underlay/underlay/gateway/policy"
 	"github.com/underlay/underlay/internal/httpserver"
 )
 
@@ -41,6 +42,9 @@ type Options struct {
 	// ShutdownTimeout is how long responses in progress may go on once Serve's context ends; 0 means 5 s.
 	ShutdownTimeout time.Duration
 
+	// Policy says what is denied. It is not served here. Nil: nothing is.
+	Policy *policy.Policy
+
 	Metrics prometheus.Registerer // where boxo's gateway metrics go; nil keeps them to this gateway
 	Logger  *slog.Logger          // nil discards
 }
@@ -60,6 +64,9 @@ func Open(o Options, l net.Listener) (*Gateway, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Policy == nil {
+		o.Policy = policy.Open(policy.Options{Logger: o.Logger})
 	}
 	if o.ShutdownTimeout <= 0 {
 		o.ShutdownTimeout = defaultShutdownTimeout

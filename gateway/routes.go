@@ -11,6 +11,8 @@ import (
 	"github.com/ipfs/kubo/config"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
+
+	"github.com/underlay/underlay/gateway/policy"
 )
 
 const landingPage = `<!DOCTYPE html>
@@ -45,7 +47,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	pages := pages{redirect: cfg.Gateway.RootRedirect, draining: draining}
 
 	paths := http.NewServeMux()
-	content := headers.Wrap(boxo.NewHandler(conf, backend))
+	content := o.Policy.Wrap(headers.Wrap(boxo.NewHandler(conf, backend)), nil)
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.HandleFunc("/{$}", pages.root)
@@ -57,7 +59,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
-	return top, nil
+	return policy.Uncacheable(top), nil
 }
 
 // mountRouting serves /routing/v1 only where the node's settings ask for it by name. kubo does so by default, but a
