@@ -46,8 +46,9 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 	}
 }
 
-func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.Options {
+func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, logger *slog.Logger) gateway.Options {
 	return gateway.Options{
+		Policy:                denied.policy,
 		Node:                  p.PublicNode(),
 		NamesOver:             p.NamesOver,
 		RetrievalTimeout:      c.Gateway.RetrievalTimeout,
@@ -78,7 +79,7 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 	return psa.Options{State: requests, Cluster: requests, Logger: logger}
 }
 
-func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) rest.Options {
+func restOptions(ctx context.Context, p *peer.Peer, denied *denials, logger *slog.Logger) rest.Options {
 	return rest.Options{
 		Cluster:   p.API(),
 		Monitor:   p.Monitor(),
@@ -86,6 +87,7 @@ func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) rest.Op
 		Ready:     p.Ready,
 		Pinset:    p,
 		Events:    p,
+		Denylist:  denied.list,
 		Ending:    ctx,
 		Consensus: p.Consensus,
 		Peers:     p,

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/config"
-	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/internal/httpserver"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
@@ -42,9 +41,9 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	defer joinClose(&err, "peer", p)
 
-	gw, err := gateway.Open(gatewayOptions(conf, p, logger), listeners.gateway)
+	gw, denied, err := openGateway(conf, p, listeners.gateway, env, logger)
 	if err != nil {
-		return fmt.Errorf("open gateway: %w", err)
+		return err
 	}
 	defer joinClose(&err, "gateway", gw)
 
@@ -52,7 +51,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	if err != nil {
 		return err
 	}
-	rest := rest.New(restOptions(ctx, p, logger))
+	rest := rest.New(restOptions(ctx, p, denied, logger))
 	pinning := psa.New(psaOptions(p, logger))
 	rpc, err := rpc.New(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
@@ -67,7 +66,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	members := member.Handler(door.members(rpc), rest)
 	inside := []func(context.Context) error{
-		p.Serve, door.registry.Serve, pinning.Serve, server(p.Calls(), nil, members, conf.ShutdownTimeout/4),
+		p.Serve, denied.serve, door.registry.Serve, pinning.Serve, server(p.Calls(), nil, members, conf.ShutdownTimeout/4),
 	}
 	clients := []func(context.Context) error{gw.Serve}
 	for l, h := range map[net.Listener]http.Handler{
