@@ -19,19 +19,24 @@ import (
 	"github.com/underlay/underlay/gateway/policy"
 )
 
-// newBackend makes what the policy leaves of the node readable for boxo's handler. With Gateway.NoFetch nothing leaves
-// the node: blocks, path resolution and names all come from its own stores. The node's own path resolvers are not for
-// us, because they see denied blocks.
-func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
+// newBackend makes what the policy leaves of the node readable for boxo's handler, and returns what it reads blocks from.
+// With Gateway.NoFetch nothing leaves the node: blocks, path resolution and names all come from its own stores. With
+// Options.Held blocks come from the cluster alone, and names from wherever they are known. The node's own path resolvers are
+// not for us, because they see denied blocks.
+func newBackend(o Options, cfg *config.Config) (blockservice.BlockService, boxo.IPFSBackend, error) {
 	n := o.Node
 	if !cfg.Gateway.NoFetch {
-		return wrapBackend(o.Policy, n.Blocks, n.Routing, n.Namesys)
+		blocks := n.Blocks
+		if o.Held != nil {
+			blocks = blockservice.New(n.Blocks.Blockstore(), o.Held)
+		}
+		return wrapBackend(o.Policy, blocks, n.Routing, n.Namesys)
 	}
 	store := n.Blocks.Blockstore()
 	records := offlineroute.NewOfflineRouter(n.Repo.Datastore(), n.RecordValidator)
 	names, err := localNames(n, cfg, records)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if o.NamesOver != nil {
 		names = o.NamesOver(names)
@@ -73,12 +78,13 @@ func (t tellingStatus) Resolve(ctx context.Context, p path.Path, o ...namesys.Re
 	return result, err
 }
 
-func wrapBackend(p *policy.Policy, blocks blockservice.BlockService, records routing.ValueStore, names namesys.NameSystem) (boxo.IPFSBackend, error) {
-	b, err := boxo.NewBlocksBackend(p.Blocks(blocks),
+func wrapBackend(p *policy.Policy, blocks blockservice.BlockService, records routing.ValueStore, names namesys.NameSystem) (blockservice.BlockService, boxo.IPFSBackend, error) {
+	allowed := p.Blocks(blocks)
+	b, err := boxo.NewBlocksBackend(allowed,
 		boxo.WithValueStore(records),
 		boxo.WithNameSystem(p.Names(tellingStatus{names})))
 	if err != nil {
-		return nil, fmt.Errorf("make gateway backend: %w", err)
+		return nil, nil, fmt.Errorf("make gateway backend: %w", err)
 	}
-	return p.Backend(b), nil
+	return allowed, p.Backend(b), nil
 }

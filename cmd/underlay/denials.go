@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
@@ -24,16 +23,15 @@ type denials struct {
 }
 
 // openGateway opens the gateway with what it must not serve.
-func openGateway(conf config.Config, p *peer.Peer, l net.Listener, env environment, logger *slog.Logger) (*gateway.Gateway, *denials, error) {
+func openGateway(gw *gateway.Gateway, conf config.Config, p *peer.Peer, env environment, logger *slog.Logger) (*denials, error) {
 	d, err := openDenials(conf, p, env, logger)
 	if err != nil {
-		return nil, nil, err // l is closed with the other listeners
+		return nil, err
 	}
-	gw, err := gateway.Open(gatewayOptions(conf, p, d, logger), l)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open gateway: %w", err)
+	if err := gw.Open(gatewayOptions(conf, p, d, logger)); err != nil {
+		return nil, fmt.Errorf("open gateway: %w", err)
 	}
-	return gw, d, nil
+	return d, nil
 }
 
 // openDenials puts into force what this peer knows of all lists.
