@@ -19,6 +19,7 @@ require (
 	github.com/hashicorp/raft-autopilot v0.3.0 // promotes new members, removes dead ones
 	github.com/hashicorp/raft-wal v0.4.2 // raft's log on disk, the fastest measured
 	github.com/ipfs-cluster/ipfs-cluster v1.1.6 // the orchestrator, its types, allocator, informers and monitor; the stock ctl for tests
+	github.com/ipfs-shipyard/nopfs v0.0.14 // denylists: the compact format and what its rules match, as in kubo and other gateways
 	github.com/ipfs/boxo v0.41.0 // gateway handler, pinner interface, DAG tools: what kubo is made of; its v0.40 forgets peers after one failed send
 	github.com/ipfs/go-block-format v0.2.3 // blocks handed to the node
 	github.com/ipfs/go-cid v0.6.1 // CIDs
@@ -35,8 +36,9 @@ require (
 	github.com/libp2p/go-libp2p-gorpc v0.6.0 // calls between peers, as the orchestrator uses it
 	github.com/libp2p/go-libp2p-pubsub v0.16.0 // gossip of the peers' metrics
 	github.com/multiformats/go-multiaddr v0.16.1 // addresses
+	github.com/multiformats/go-multibase v0.3.0 // CIDs in the form that old double hashes are made of
 	github.com/multiformats/go-multicodec v0.10.0 // names of codecs
-	github.com/multiformats/go-multihash v0.2.3 // CIDs in tests
+	github.com/multiformats/go-multihash v0.2.3 // double hashes of denylists; CIDs in tests
 	github.com/multiformats/go-multistream v0.6.1 // protocol negotiation of the handshake
 	github.com/prometheus/client_golang v1.23.2 // the gateway handler's metrics registry
 	github.com/rs/cors v1.11.1 // CORS of the REST API, as the stock API has it
@@ -138,7 +140,6 @@ require (
 	github.com/huin/goupnp v1.3.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/ipfs-cluster/go-dot v0.0.0-20240429211553-7274b631c71d // indirect
-	github.com/ipfs-shipyard/nopfs v0.0.14 // indirect
 	github.com/ipfs-shipyard/nopfs/ipfs v0.25.0 // indirect
 	github.com/ipfs/bbloom v0.1.0 // indirect
 	github.com/ipfs/go-bitfield v1.1.0 // indirect
@@ -212,7 +213,6 @@ require (
 	github.com/multiformats/go-base36 v0.2.0 // indirect
 	github.com/multiformats/go-multiaddr-dns v0.5.0 // indirect
 	github.com/multiformats/go-multiaddr-fmt v0.1.0 // indirect
-	github.com/multiformats/go-multibase v0.3.0 // indirect
 	github.com/multiformats/go-varint v0.1.0 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/opentracing/opentracing-go v1.2.0 // indirect

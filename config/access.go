@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"strings"
 	"unicode"
@@ -61,9 +60,7 @@ func (c Config) Exposed() (settings []string) {
 		if l.addr == "" {
 			continue
 		}
-		host, _, problem := splitHostPort(l.addr)
-		addr, err := netip.ParseAddr(host)
-		if problem != "" || host != "localhost" && (err != nil || !addr.Unmap().IsLoopback()) {
+		if host, _, problem := splitHostPort(l.addr); problem != "" || !isLoopback(host) {
 			settings = append(settings, l.setting)
 		}
 	}

@@ -50,6 +50,18 @@ type Gateway struct {
 	LandingPage string `yaml:"landing_page"`
 	// RobotsFile is served as /robots.txt; empty: crawlers are asked to leave content alone.
 	RobotsFile string `yaml:"robots_file"`
+	// DenylistDir has the operator's denylists, *.deny; empty means the directory denylists in the data directory.
+	DenylistDir string `yaml:"denylist_dir"`
+	// Denylists are URLs of lists that are fetched.
+	Denylists []string `yaml:"denylists"`
+	// DenylistInterval is how often those are fetched.
+	DenylistInterval time.Duration `yaml:"denylist_interval"`
+	// DeniedStatus answers requests for denied content when the rule asks for none: 410 or 451.
+	DeniedStatus int `yaml:"denied_status"`
+	// PurgeURL is told what was denied, so that a CDN forgets it; empty: nobody is.
+	PurgeURL string `yaml:"purge_url"`
+	// PurgeTokenFile is a file with the bearer token for PurgeURL.
+	PurgeTokenFile string `yaml:"purge_token_file"`
 }
 
 // API configures the private listeners.

@@ -21,9 +21,10 @@ func TestDefault(t *testing.T) {
 	}
 	want := Config{
 		Name: c.Name, DataDir: "/home/u/.underlay", PublicNetwork: true, ShutdownTimeout: 10 * time.Second,
-		Gateway: Gateway{Listen: "0.0.0.0:8080", RetrievalTimeout: 30 * time.Second, MaxConcurrentRequests: 4096},
-		API:     API{Listen: "127.0.0.1:9095", RESTListen: "127.0.0.1:9094"},
-		PSA:     PSA{Listen: "127.0.0.1:9097"},
+		Gateway: Gateway{Listen: "0.0.0.0:8080", RetrievalTimeout: 30 * time.Second, MaxConcurrentRequests: 4096,
+			DenylistInterval: time.Hour, DeniedStatus: 410},
+		API: API{Listen: "127.0.0.1:9095", RESTListen: "127.0.0.1:9094"},
+		PSA: PSA{Listen: "127.0.0.1:9097"},
 		Cluster: Cluster{
 			Listen: "0.0.0.0:9096", ReplicationMin: -1, ReplicationMax: -1, AckReplicas: 2, AckTimeout: time.Minute,
 			Heartbeat: time.Second, DeadAfter: 24 * time.Hour, RepinAfter: 30 * time.Minute, PinWorkers: 8,

@@ -27,6 +27,7 @@ func (c Config) check() faults {
 	c.checkPeer(&fs)
 	c.checkListeners(&fs)
 	c.checkAccess(&fs)
+	c.checkPolicy(&fs)
 	c.checkCluster(&fs)
 	checkWord(&fs, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	checkWord(&fs, "log.format", c.Log.Format, "text", "json")

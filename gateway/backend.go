@@ -15,19 +15,22 @@ import (
 	"github.com/ipfs/kubo/core"
 	kubonode "github.com/ipfs/kubo/core/node"
 	"github.com/libp2p/go-libp2p/core/routing"
+
+	"github.com/underlay/underlay/gateway/policy"
 )
 
-// newBackend makes the node readable for boxo's handler, and returns what it reads blocks from. With Gateway.NoFetch nothing
-// leaves the node: blocks, path resolution and names all come from its own stores. With Options.Held blocks come from the
-// cluster alone, and names from wherever they are known.
+// newBackend makes what the policy leaves of the node readable for boxo's handler, and returns what it reads blocks from.
+// With Gateway.NoFetch nothing leaves the node: blocks, path resolution and names all come from its own stores. With
+// Options.Held blocks come from the cluster alone, and names from wherever they are known. The node's own path resolvers are
+// not for us, because they see denied blocks.
 func newBackend(o Options, cfg *config.Config) (blockservice.BlockService, boxo.IPFSBackend, error) {
 	n := o.Node
 	if !cfg.Gateway.NoFetch {
-		records, names := boxo.WithValueStore(n.Routing), boxo.WithNameSystem(tellingStatus{n.Namesys})
+		blocks := n.Blocks
 		if o.Held != nil {
-			return wrapBackend(blockservice.New(n.Blocks.Blockstore(), o.Held), records, names)
+			blocks = blockservice.New(n.Blocks.Blockstore(), o.Held)
 		}
-		return wrapBackend(n.Blocks, records, names, boxo.WithResolver(n.UnixFSPathResolver))
+		return wrapBackend(o.Policy, blocks, n.Routing, n.Namesys)
 	}
 	store := n.Blocks.Blockstore()
 	records := offlineroute.NewOfflineRouter(n.Repo.Datastore(), n.RecordValidator)
@@ -38,10 +41,7 @@ func newBackend(o Options, cfg *config.Config) (blockservice.BlockService, boxo.
 	if o.NamesOver != nil {
 		names = o.NamesOver(names)
 	}
-	return wrapBackend(blockservice.New(store, offline.Exchange(store)),
-		boxo.WithValueStore(records),
-		boxo.WithNameSystem(tellingStatus{names}),
-		boxo.WithResolver(n.OfflineUnixFSPathResolver))
+	return wrapBackend(o.Policy, blockservice.New(store, offline.Exchange(store)), records, names)
 }
 
 func localNames(n *core.IpfsNode, cfg *config.Config, records routing.ValueStore) (namesys.NameSystem, error) {
@@ -78,10 +78,13 @@ func (t tellingStatus) Resolve(ctx context.Context, p path.Path, o ...namesys.Re
 	return result, err
 }
 
-func wrapBackend(blocks blockservice.BlockService, options ...boxo.BackendOption) (blockservice.BlockService, boxo.IPFSBackend, error) {
-	backend, err := boxo.NewBlocksBackend(blocks, options...)
+func wrapBackend(p *policy.Policy, blocks blockservice.BlockService, records routing.ValueStore, names namesys.NameSystem) (blockservice.BlockService, boxo.IPFSBackend, error) {
+	allowed := p.Blocks(blocks)
+	b, err := boxo.NewBlocksBackend(allowed,
+		boxo.WithValueStore(records),
+		boxo.WithNameSystem(p.Names(tellingStatus{names})))
 	if err != nil {
 		return nil, nil, fmt.Errorf("make gateway backend: %w", err)
 	}
-	return blocks, backend, nil
+	return allowed, p.Backend(b), nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ipfs/kubo/core"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/underlay/underlay/gateway/policy"
 	"github.com/underlay/underlay/internal/httpserver"
 )
 
@@ -52,6 +53,9 @@ type Options struct {
 	MaxConcurrentRequests int
 	// ShutdownTimeout is how long responses in progress may go on once Serve's context ends; 0 means 5 s.
 	ShutdownTimeout time.Duration
+
+	// Policy says what is denied. It is not served here. Nil: nothing is.
+	Policy *policy.Policy
 
 	Metrics prometheus.Registerer // where boxo's gateway metrics go; nil keeps them to this gateway
 	Logger  *slog.Logger          // nil discards
@@ -101,7 +105,11 @@ func (g *Gateway) Open(o Options) error {
 	if o.Node == nil {
 		return errors.New("open gateway: no node given")
 	}
-	handler, err := newHandler(o.withDefaults(), &g.ready)
+	o = o.withDefaults()
+	if o.Policy == nil {
+		o.Policy = policy.Open(policy.Options{Logger: o.Logger})
+	}
+	handler, err := newHandler(o, &g.ready)
 	if err != nil {
 		return fmt.Errorf("prepare gateway on %s: %w", g.Addr(), err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ipfs/kubo/core/corehttp"
 
 	"github.com/underlay/underlay/gateway/pages"
+	"github.com/underlay/underlay/gateway/policy"
 )
 
 // newHandler is the whole public surface. Its layers, from outside: what load balancers ask, errors in words, our own pages
@@ -35,7 +36,7 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 
 	paths := http.NewServeMux()
 	look := boxo.NewHandler(unhurried(conf), backend)
-	content := headers.Wrap(own.Listings(look, boxo.NewHandler(conf, backend)))
+	content := o.Policy.Wrap(headers.Wrap(own.Listings(look, boxo.NewHandler(conf, backend))), nil)
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.Handle("/", own)
@@ -46,7 +47,7 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", onOwnHosts(own, conf, backend, byHost))
-	return ready.answer(own.Errors(top)), nil
+	return policy.Uncacheable(ready.answer(own.Errors(top))), nil
 }
 
 // pageOptions says what pages people get.

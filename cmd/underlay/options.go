@@ -51,12 +51,13 @@ func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error
 	}
 }
 
-func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.Options {
+func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, logger *slog.Logger) gateway.Options {
 	var held exchange.Interface
 	if c.Gateway.PinnedOnly {
 		held = p.Held()
 	}
 	return gateway.Options{
+		Policy:                denied.policy,
 		Node:                  p.PublicNode(),
 		NamesOver:             p.NamesOver,
 		Held:                  held,
@@ -94,7 +95,7 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 var errEnding = errors.New("this peer is about to stop")
 
 // restOptions needs to know when the listeners will end, and before that whether the process has been told to.
-func restOptions(ctx, ending context.Context, p *peer.Peer, logger *slog.Logger) rest.Options {
+func restOptions(ctx, ending context.Context, p *peer.Peer, denied *denials, logger *slog.Logger) rest.Options {
 	return rest.Options{
 		Cluster: p.API(),
 		Monitor: p.Monitor(),
@@ -107,6 +108,7 @@ func restOptions(ctx, ending context.Context, p *peer.Peer, logger *slog.Logger)
 		},
 		Pinset:    p,
 		Events:    p,
+		Denylist:  denied.list,
 		Ending:    ctx,
 		Consensus: p.Consensus,
 		Peers:     p,

@@ -49,8 +49,9 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	defer joinClose(&err, "peer", p)
 	defer joinClose(&err, "gateway", gw)
-	if err := gw.Open(gatewayOptions(conf, p, logger)); err != nil {
-		return fmt.Errorf("open gateway: %w", err)
+	denied, err := openGateway(gw, conf, p, env, logger)
+	if err != nil {
+		return err
 	}
 
 	door, err := openEntrance(conf, files, p, logger)
@@ -60,7 +61,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	ending := ctx
 	ctx, end := outlive(ctx, conf.DrainDelay, gw.Drain)
 	defer end()
-	rest := rest.New(restOptions(ctx, ending, p, logger))
+	rest := rest.New(restOptions(ctx, ending, p, denied, logger))
 	pinning := psa.New(psaOptions(p, logger))
 	rpc, err := rpc.New(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
@@ -72,7 +73,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 
 	members := peer.FromMembers(member.Handler(door.members(rpc), rest))
 	inside := []func(context.Context) error{
-		p.Serve, door.registry.Serve, pinning.Serve, proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
+		p.Serve, denied.serve, door.registry.Serve, pinning.Serve, proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 	}
 	clients := []func(context.Context) error{gatewayServes}
 	for l, h := range map[net.Listener]http.Handler{

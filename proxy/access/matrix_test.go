@@ -48,6 +48,7 @@ func newMatrix(t *testing.T) *matrix {
 func restRoutes() []string {
 	return rest.Routes(rest.Options{
 		Monitor: struct{ rest.Monitor }{}, Pinset: struct{ rest.BulkPinset }{}, Events: struct{ rest.Events }{},
+		Denylist:  struct{ rest.Denylist }{},
 		Consensus: func() consensus.Status { return consensus.Status{} },
 	})
 }

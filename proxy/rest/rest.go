@@ -36,6 +36,9 @@ type Options struct {
 	Events Events
 	Ending context.Context
 
+	// Denylist is what /deny shows and changes. Nil: there is no such route.
+	Denylist Denylist
+
 	// Ready decides /health and nothing else: nil means ready, an error tells why not. A nil Ready is always ready.
 	Ready func() error
 	// Consensus describes this peer's part in the consensus, for /health/consensus. Nil: that answers 404.
@@ -128,6 +131,12 @@ func (a *handlers) routes() []route {
 	}
 	if a.Events != nil {
 		routes = append(routes, route{"GET", "/events", a.events})
+	}
+	if a.Denylist != nil {
+		routes = append(routes,
+			route{"GET", "/deny", a.denied},
+			route{"POST", "/deny", a.deny},
+			route{"DELETE", "/deny", a.allow})
 	}
 	if a.Consensus != nil {
 		routes = append(routes, route{"GET", member.ConsensusPath, a.consensusHandler()})

@@ -320,7 +320,7 @@ func TestRoutesAreDescribed(t *testing.T) {
 		}
 	}
 	a := &handlers{Options{
-		Monitor: newFake(), Pinset: struct{ BulkPinset }{}, Events: struct{ Events }{}, Consensus: func() consensus.Status { return consensus.Status{} },
+		Monitor: newFake(), Pinset: struct{ BulkPinset }{}, Events: struct{ Events }{}, Denylist: struct{ Denylist }{}, Consensus: func() consensus.Status { return consensus.Status{} },
 	}}
 	for _, r := range a.routes() {
 		route := r.method + " " + r.pattern

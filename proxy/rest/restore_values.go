@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errValuesThere = errors.New("the cluster has keys, settings, files or requests of its own already; restoring would replace them all, which needs force=true, or pins-only=true to leave them")
+	errValuesThere = errors.New("the cluster has keys, settings, files, requests or denials of its own already; restoring would replace them all, which needs force=true, or pins-only=true to leave them")
 	errOtherSecret = errors.New("the backup was made under another cluster secret: its keys and settings cannot be opened here. Start the cluster with that secret, or restore without them with pins-only=true")
 )
 

@@ -46,7 +46,7 @@ func Complete(root *cobra.Command, env Environment) {
 		&cobra.Group{ID: GroupMend, Title: "Save and mend:"})
 	for _, cmd := range []*cobra.Command{
 		statusCommand(g), addCommand(g), pinCommand(g), peersCommand(g), idCommand(g), healthCommand(g), gcCommand(g),
-		eventsCommand(g), tokenCommand(g), userCommand(g),
+		eventsCommand(g), tokenCommand(g), userCommand(g), denyCommand(g),
 	} {
 		cmd.GroupID = GroupUse
 		root.AddCommand(cmd)
