@@ -57,7 +57,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
-	return top, nil
+	return acceptTunnels(top), nil
 }
 
 // mountRouting serves /routing/v1 only where the node's settings ask for it by name. kubo does so by default, but a
