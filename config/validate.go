@@ -24,6 +24,8 @@ func (c Config) check() faults {
 	var fs faults
 	c.checkPeer(&fs)
 	c.checkListeners(&fs)
+	c.checkHosts(&fs)
+	c.checkRootRedirect(&fs)
 	c.checkAccess(&fs)
 	c.checkCluster(&fs)
 	checkWord(&fs, "log.level", c.Log.Level, "debug", "info", "warn", "error")

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -8,9 +9,9 @@ import (
 	"strings"
 
 	boxo "github.com/ipfs/boxo/gateway"
-	"github.com/ipfs/kubo/config"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
+
 )
 
 const landingPage = `<!DOCTYPE html>
@@ -41,31 +42,39 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 		return nil, err
 	}
 	conf := settings(cfg, o)
+	hosts := newHostRules(&conf, o.Hosts)
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
-	pages := pages{redirect: cfg.Gateway.RootRedirect, draining: draining}
+	pages := pages{redirect: cmp.Or(o.RootRedirect, cfg.Gateway.RootRedirect), draining: draining}
 
 	paths := http.NewServeMux()
-	content := headers.Wrap(boxo.NewHandler(conf, backend))
+	content := headers.Wrap(hosts.choose(contentHandler(conf, backend, true), contentHandler(conf, backend, false)))
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.HandleFunc("/{$}", pages.root)
 	paths.HandleFunc("/healthz", pages.health)
-	if err := mountRouting(o.Node, cfg, paths); err != nil {
-		return nil, err
+	if o.RoutingAPI || cfg.Gateway.ExposeRoutingAPI.WithDefault(false) {
+		if err := mountRouting(o.Node, paths); err != nil {
+			return nil, err
+		}
 	}
 	byHost := headers.Wrap(boxo.NewHostnameHandler(conf, backend, paths))
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
-	return acceptTunnels(top), nil
+	return acceptTunnels(onOneHost(top)), nil
 }
 
-// mountRouting serves /routing/v1 only where the node's settings ask for it by name. kubo does so by default, but a
-// public listener should not let strangers use the node's routing unless its operator wants that.
-func mountRouting(n *core.IpfsNode, cfg *config.Config, mux *http.ServeMux) error {
-	if !cfg.Gateway.ExposeRoutingAPI.WithDefault(false) {
-		return nil
-	}
+// contentHandler is boxo's handler for content paths, with or without what a client cannot verify. It knows no host
+// names: see hostRules.
+func contentHandler(conf boxo.Config, backend boxo.IPFSBackend, deserialised bool) http.Handler {
+	conf.DeserializedResponses = deserialised
+	conf.PublicGateways = nil
+	return boxo.NewHandler(conf, backend)
+}
+
+// mountRouting serves /routing/v1. kubo does so by default, but a public listener should not let strangers use the
+// node's routing unless its operator wants that.
+func mountRouting(n *core.IpfsNode, mux *http.ServeMux) error {
 	if _, err := corehttp.RoutingOption()(n, nil, mux); err != nil {
 		return fmt.Errorf("expose the routing API: %w", err)
 	}
@@ -82,14 +91,10 @@ type pages struct {
 // for a DNSLink at each health check, and answer 404 for / on localhost.
 func (p pages) onOwnHosts(conf boxo.Config, backend boxo.IPFSBackend, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-			host = forwarded
-		}
 		switch {
-		case r.URL.Path == "/healthz" && !isContentHost(host):
+		case r.URL.Path == "/healthz" && !isContentHost(r.Host):
 			p.health(w, r)
-		case r.URL.Path == "/" && r.URL.RawQuery == "" && isOwnHost(r, conf, backend, host):
+		case r.URL.Path == "/" && r.URL.RawQuery == "" && isOwnHost(r, conf, backend, r.Host):
 			p.root(w, r)
 		default:
 			next.ServeHTTP(w, r)
@@ -155,7 +160,7 @@ func isOwnHost(r *http.Request, conf boxo.Config, backend boxo.IPFSBackend, host
 	if !ok {
 		gw, ok = conf.PublicGateways[name]
 	}
-	if !ok {
+	if !ok || len(gw.Paths) == 0 { // the latter is a website or nothing
 		return false
 	}
 	if gw.NoDNSLink || !strings.Contains(name, ".") || net.ParseIP(name) != nil {
