@@ -12,6 +12,7 @@ import (
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
 
+	"github.com/underlay/underlay/gateway/ranges"
 )
 
 const landingPage = `<!DOCTYPE html>
@@ -47,7 +48,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	pages := pages{redirect: cmp.Or(o.RootRedirect, cfg.Gateway.RootRedirect), draining: draining}
 
 	paths := http.NewServeMux()
-	content := headers.Wrap(hosts.choose(contentHandler(conf, backend, true), contentHandler(conf, backend, false)))
+	content := headers.Wrap(ranges.New(hosts.choose(contentHandler(conf, backend, true), contentHandler(conf, backend, false))))
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.HandleFunc("/{$}", pages.root)
