@@ -48,7 +48,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	pages := pages{redirect: cmp.Or(o.RootRedirect, cfg.Gateway.RootRedirect), draining: draining}
 
 	paths := http.NewServeMux()
-	content := headers.Wrap(ranges.New(hosts.choose(contentHandler(conf, backend, true), contentHandler(conf, backend, false))))
+	content := headers.Wrap(mendEtags(ranges.New(hosts.choose(contentHandler(conf, backend, true), contentHandler(conf, backend, false)))))
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.HandleFunc("/{$}", pages.root)
@@ -62,7 +62,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
-	return acceptTunnels(onOneHost(top)), nil
+	return acceptTunnels(onOneHost(cutBroken(top))), nil
 }
 
 // contentHandler is boxo's handler for content paths, with or without what a client cannot verify. It knows no host

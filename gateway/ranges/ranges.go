@@ -80,12 +80,10 @@ func serveParts(w http.ResponseWriter, r *http.Request, next http.Handler, parts
 		case out.passed:
 			return
 		case one.written != p.length:
-			panic(http.ErrAbortHandler) // the length is announced, and the client has to see that this is not all
+			return // the length is announced: the server cuts the connection, and the client sees that this is not all
 		}
 	}
-	if err := out.body.Close(); err != nil {
-		panic(http.ErrAbortHandler)
-	}
+	_ = out.body.Close() // the client has gone: as above
 }
 
 // answer is the one response that is made of several.
