@@ -37,7 +37,7 @@ func table() []row {
 		{"gateway.listen", "0.0.0.0:8080", "Address of the gateway, host:port."},
 		{"gateway.retrieval_timeout", "30s", "How long a request waits for the first byte and between two writes."},
 		{"gateway.max_concurrent_requests", "4096", "Requests in progress at once; 0 means no bound."},
-		{"gateway.hosts", "", "What each host name serves: deserialised, subdomain, trustless, website or none. See docs/gateway.md."},
+		{"gateway.hosts", "", "What each host name serves: deserialised, subdomain, trustless, website or none. See docs/gateway-hosts.md."},
 		{"gateway.root_redirect", "", "Where the path / leads, a path or a URL; empty: to a page that says what this is."},
 		{"gateway.codec_conversion", "false", "Serve data in other codecs than it is stored in, such as UnixFS as dag-json."},
 		{"gateway.routing_api", "false", "Serve the delegated routing API under /routing/v1 too, to anyone."},

@@ -251,3 +251,8 @@ func (f *Fixture) Website() string { return siteName }
 
 // OtherWebsite is a name whose DNSLink leads to docs of Site.
 func (f *Fixture) OtherWebsite() string { return subPathName }
+
+// Name is a key's name that leads to Site, and its record.
+func (f *Fixture) Name() (name string, record []byte) {
+	return f.name.String(), f.Records[f.name.String()]
+}
