@@ -11,8 +11,9 @@ import (
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/peer"
-	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/psa"
+	"github.com/underlay/underlay/proxy/rest"
+	"github.com/underlay/underlay/proxy/rpc"
 )
 
 // This file turns the configuration into each component's own options; components do not know package config.
@@ -40,7 +41,7 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
 		Logger:         logger,
-		NoteFailure:    proxy.NoteFailure,
+		NoteFailure:    rpc.NoteFailure,
 		Fatal:          fatal,
 	}
 }
@@ -68,8 +69,8 @@ func gatewayHosts(hosts map[string]config.Host) map[string]gateway.Host {
 	return rules
 }
 
-func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) proxy.RPCOptions {
-	return proxy.RPCOptions{
+func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) rpc.Options {
+	return rpc.Options{
 		Node:     p.Node(),
 		Repo:     filepath.Join(c.DataDir, "ipfs"),
 		Pinset:   p,
@@ -89,8 +90,8 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 	return psa.Options{State: requests, Cluster: requests, Logger: logger}
 }
 
-func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
-	return proxy.RESTOptions{
+func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) rest.Options {
+	return rest.Options{
 		Cluster:   p.API(),
 		Monitor:   p.Monitor(),
 		RPC:       p.RPC,

@@ -16,7 +16,10 @@ import (
 	"github.com/underlay/underlay/internal/httpserver"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
+	"github.com/underlay/underlay/proxy/member"
 	"github.com/underlay/underlay/proxy/psa"
+	"github.com/underlay/underlay/proxy/rest"
+	"github.com/underlay/underlay/proxy/rpc"
 )
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
@@ -49,9 +52,9 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	if err != nil {
 		return err
 	}
-	rest := proxy.NewREST(restOptions(ctx, p, logger))
+	rest := rest.New(restOptions(ctx, p, logger))
 	pinning := psa.New(psaOptions(p, logger))
-	rpc, err := proxy.NewRPC(rpcOptions(conf, p, listeners.api, logger))
+	rpc, err := rpc.New(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
 		return err
 	}
@@ -62,7 +65,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	server := func(l net.Listener, tls *tls.Config, h http.Handler, grace time.Duration) func(context.Context) error {
 		return proxy.NewServer(l, tls, h, grace, logger).Serve
 	}
-	members := proxy.Members(door.members(rpc), rest)
+	members := member.Handler(door.members(rpc), rest)
 	inside := []func(context.Context) error{
 		p.Serve, door.registry.Serve, pinning.Serve, server(p.Calls(), nil, members, conf.ShutdownTimeout/4),
 	}

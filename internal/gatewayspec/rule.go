@@ -183,7 +183,7 @@ func lacks(unwanted string) expect {
 func notModifiedAgain(a *answer) error {
 	etag := a.Header.Get("Etag")
 	if !strings.HasSuffix(etag, `"`) {
-		return fmt.Errorf("Etag is %q", etag)
+		return fmt.Errorf("the Etag is %q", etag)
 	}
 	for _, condition := range []string{etag, `"other", W/` + strings.TrimPrefix(etag, "W/"), "*"} {
 		again, err := a.again("If-None-Match: " + condition)
