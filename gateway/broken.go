@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/ipfs/boxo/files"
@@ -19,12 +20,23 @@ type brokenKey struct{}
 // middle as if it were whole, and a cache would keep it for ever.
 func cutBroken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !mayBreakOff(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
 		var broken atomic.Bool
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), brokenKey{}, &broken)))
 		if broken.Load() {
 			panic(http.ErrAbortHandler)
 		}
 	})
+}
+
+// mayBreakOff tells requests for the forms of content whose length is not announced. Others are cut by the server when they
+// are shorter than they should be.
+func mayBreakOff(r *http.Request) bool {
+	accept := r.Header.Get("Accept")
+	return r.URL.RawQuery != "" || strings.Contains(accept, "vnd.ipld.car") || strings.Contains(accept, "x-tar")
 }
 
 // noting returns a note of errors for the request of this context.

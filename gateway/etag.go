@@ -10,7 +10,7 @@ import (
 func mendEtags(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked := r.Header.Values("If-None-Match")
-		if len(asked) == 0 && !strings.Contains(r.URL.RawQuery, "ipns-record") && !strings.Contains(r.Header.Get("Accept"), "ipns-record") {
+		if len(asked) == 0 && r.URL.RawQuery == "" && !strings.Contains(r.Header.Get("Accept"), "ipns-record") {
 			next.ServeHTTP(w, r) // nothing to mend, and nothing between it and the connection
 			return
 		}

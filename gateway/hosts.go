@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	boxo "github.com/ipfs/boxo/gateway"
 )
@@ -74,14 +75,16 @@ func newHostRules(c *boxo.Config, hosts map[string]Host) hostRules {
 
 // of returns the rule of a host.
 func (h hostRules) of(host string) (*boxo.PublicGateway, bool) {
-	name := hostOnly(host)
-	_, parent, _ := strings.Cut(name, ".")
-	for _, key := range []string{host, name, "*." + parent} {
-		if rule, ok := h.named[key]; ok {
-			return rule, true
-		}
+	if rule, ok := h.named[host]; ok {
+		return rule, true
 	}
-	return nil, false
+	name := hostOnly(host)
+	if rule, ok := h.named[name]; ok {
+		return rule, true
+	}
+	_, parent, _ := strings.Cut(name, ".")
+	rule, ok := h.named["*."+parent]
+	return rule, ok
 }
 
 // choose hands a request for content to the handler that its host allows. Boxo has translated the host name before.
@@ -104,12 +107,15 @@ func (h hostRules) choose(all, verifiable http.Handler) http.Handler {
 // dot at the end, in capitals. The labels before a namespace are content and stay as they are.
 func onOneHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(r.Context()) // a copy
+		host := r.Host
 		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-			r.Host = forwarded
+			host = forwarded
 			r.Header.Del("X-Forwarded-Host")
 		}
-		r.Host = canonicalHost(r.Host)
+		if host = canonicalHost(host); host != r.Host {
+			r = r.WithContext(r.Context()) // a copy
+			r.Host = host
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -117,6 +123,9 @@ func onOneHost(next http.Handler) http.Handler {
 func canonicalHost(host string) string {
 	if strings.HasPrefix(host, "[") { // an IPv6 address
 		return host
+	}
+	if !strings.ContainsFunc(host, unicode.IsUpper) && !strings.HasSuffix(host, ".") && !strings.Contains(host, ".:") {
+		return host // as most are
 	}
 	name := hostOnly(host)
 	port := strings.TrimPrefix(host, name)

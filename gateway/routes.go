@@ -31,8 +31,9 @@ const landingPage = `<!DOCTYPE html>
 </html>
 `
 
-// newHandler is the whole public surface. Its layers, from outside: our own pages for our own host names, translation
-// of host names to content paths, and the table of paths.
+// newHandler is the whole public surface. Its layers, from outside: tunnels, the one name of the host, responses that break
+// off, our own pages for our own host names, translation of host names to content paths, and the table of paths; content then
+// has Etags and several ranges, and is what its host may be served.
 func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	cfg, err := o.Node.Repo.Config()
 	if err != nil {
@@ -48,7 +49,10 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	pages := pages{redirect: cmp.Or(o.RootRedirect, cfg.Gateway.RootRedirect), draining: draining}
 
 	paths := http.NewServeMux()
-	content := headers.Wrap(mendEtags(ranges.New(hosts.choose(contentHandler(conf, backend, true), contentHandler(conf, backend, false)))))
+	var content http.Handler = hosts.choose(contentHandler(conf, backend, true), contentHandler(conf, backend, false))
+	content = ranges.New(content)
+	content = mendEtags(content)
+	content = headers.Wrap(content)
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.HandleFunc("/{$}", pages.root)
@@ -62,7 +66,10 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
-	return acceptTunnels(onOneHost(cutBroken(top))), nil
+	var all http.Handler = cutBroken(top)
+	all = onOneHost(all)
+	all = acceptTunnels(all)
+	return all, nil
 }
 
 // contentHandler is boxo's handler for content paths, with or without what a client cannot verify. It knows no host
