@@ -80,5 +80,5 @@ func wrapBackend(b *boxo.BlocksBackend, err error) (boxo.IPFSBackend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make gateway backend: %w", err)
 	}
-	return notingBackend{b}, nil
+	return b, nil
 }

@@ -50,11 +50,19 @@ func noting(ctx context.Context) func(error) {
 }
 
 // notingBackend notes what goes wrong in content that boxo's handler sends without saying how long it is.
-type notingBackend struct{ *boxo.BlocksBackend }
+type notingBackend struct{ boxo.IPFSBackend }
+
+// WrapContextForRequest implements boxo.WithContextHint, if the backend does.
+func (b notingBackend) WrapContextForRequest(ctx context.Context) context.Context {
+	if hint, ok := b.IPFSBackend.(boxo.WithContextHint); ok {
+		return hint.WrapContextForRequest(ctx)
+	}
+	return ctx
+}
 
 // GetCAR implements boxo.IPFSBackend.
 func (b notingBackend) GetCAR(ctx context.Context, p path.ImmutablePath, c boxo.CarParams) (boxo.ContentPathMetadata, io.ReadCloser, error) {
-	md, car, err := b.BlocksBackend.GetCAR(ctx, p, c)
+	md, car, err := b.IPFSBackend.GetCAR(ctx, p, c)
 	if err == nil {
 		car = notingReader{car, noting(ctx)}
 	}
@@ -63,7 +71,7 @@ func (b notingBackend) GetCAR(ctx context.Context, p path.ImmutablePath, c boxo.
 
 // GetAll implements boxo.IPFSBackend.
 func (b notingBackend) GetAll(ctx context.Context, p path.ImmutablePath) (boxo.ContentPathMetadata, files.Node, error) {
-	md, node, err := b.BlocksBackend.GetAll(ctx, p)
+	md, node, err := b.IPFSBackend.GetAll(ctx, p)
 	if err == nil {
 		node = notingNode(node, noting(ctx))
 	}

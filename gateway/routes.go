@@ -43,6 +43,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	backend = notingBackend{backend}
 	conf := settings(cfg, o)
 	hosts := newHostRules(&conf, o.Hosts)
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
