@@ -184,6 +184,8 @@ func (c Config) checkRootRedirect(fs *faults) {
 	}
 	u, err := url.Parse(to)
 	switch {
+	case c.Gateway.LandingPage != "":
+		fs.add("gateway.root_redirect", "cannot be set together with gateway.landing_page, which is at / too")
 	case err != nil || !printable(to):
 		fs.add("gateway.root_redirect", "must be a path or a URL")
 	case u.Scheme == "" && (u.Host != "" || !strings.HasPrefix(to, "/") || u.Path == "/"):

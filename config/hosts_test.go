@@ -91,4 +91,7 @@ func TestRootRedirect(t *testing.T) {
 			t.Errorf("%q: %v", to, err)
 		}
 	}
+	c := Default(env(map[string]string{"HOME": "/home"}))
+	c.Gateway.RootRedirect, c.Gateway.LandingPage = "/ipns/docs.example", "page.html"
+	wantLines(t, c.Validate(), "gateway.root_redirect: cannot be set together with gateway.landing_page, which is at / too")
 }

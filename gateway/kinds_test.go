@@ -129,7 +129,7 @@ func TestRedirectsBehindTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Options{Node: node, Hosts: map[string]Host{"own.test": {Kind: Subdomain}}}
-	backend, err := newBackend(o, cfg)
+	_, backend, err := newBackend(o, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,61 +3,50 @@ package gateway
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
 
 	boxo "github.com/ipfs/boxo/gateway"
+	"github.com/ipfs/kubo/config"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
 
+	"github.com/underlay/underlay/gateway/pages"
 	"github.com/underlay/underlay/gateway/ranges"
 )
 
-const landingPage = `<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>underlay gateway</title></head>
-<body>
-<h1>underlay gateway</h1>
-<p>This is a public IPFS gateway of an underlay cluster. It serves content by its CID:</p>
-<ul>
-<li><code>/ipfs/&lt;CID&gt;[/path]</code>: immutable content</li>
-<li><code>/ipns/&lt;name&gt;[/path]</code>: content behind an IPNS name or a DNSLink</li>
-<li><code>/healthz</code>: 200 while this gateway serves</li>
-</ul>
-<p>It is read-only. To add or pin content, use the cluster's API.</p>
-</body>
-</html>
-`
-
-// newHandler is the whole public surface. Its layers, from outside: tunnels, the one name of the host, responses that break
-// off, our own pages for our own host names, translation of host names to content paths, and the table of paths; content then
-// has Etags and several ranges, and is what its host may be served.
-func newHandler(o Options, draining func() bool) (http.Handler, error) {
+// newHandler is the whole public surface. Its layers, from outside: tunnels, the one name of the host, what load balancers ask,
+// errors in words, responses that break off, our own pages for our own host names, translation of host names to content paths,
+// and the table of paths; content then has Etags and several ranges, and is what its host may be served.
+func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	cfg, err := o.Node.Repo.Config()
 	if err != nil {
 		return nil, fmt.Errorf("read the node's settings: %w", err)
 	}
-	backend, err := newBackend(o, cfg)
+	blocks, backend, err := newBackend(o, cfg)
 	if err != nil {
 		return nil, err
 	}
 	backend = notingBackend{backend}
 	conf := settings(cfg, o)
 	hosts := newHostRules(&conf, o.Hosts)
+	own, err := pages.New(pageOptions(o, cfg, conf, newContent(blocks, backend)))
+	if err != nil {
+		return nil, err
+	}
+	conf.DisableHTMLErrors = true // own has better ones
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
-	pages := pages{redirect: cmp.Or(o.RootRedirect, cfg.Gateway.RootRedirect), draining: draining}
 
 	paths := http.NewServeMux()
-	var content http.Handler = hosts.choose(contentHandler(conf, backend, true), contentHandler(conf, backend, false))
+	var content http.Handler = own.Listings(contentHandler(unhurried(conf), backend, true), contentHandler(conf, backend, true))
+	content = hosts.choose(content, contentHandler(conf, backend, false))
 	content = ranges.New(content)
 	content = mendEtags(content)
 	content = headers.Wrap(content)
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
-	paths.HandleFunc("/{$}", pages.root)
-	paths.HandleFunc("/healthz", pages.health)
+	paths.Handle("/", own)
 	if o.RoutingAPI || cfg.Gateway.ExposeRoutingAPI.WithDefault(false) {
 		if err := mountRouting(o.Node, paths); err != nil {
 			return nil, err
@@ -66,11 +55,22 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	byHost := headers.Wrap(boxo.NewHostnameHandler(conf, backend, paths))
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
-	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
-	var all http.Handler = cutBroken(top)
-	all = onOneHost(all)
-	all = acceptTunnels(all)
-	return all, nil
+	top.Handle("/", onOwnHosts(own, conf, backend, byHost))
+	all := ready.answer(own.Errors(cutBroken(top)))
+	return acceptTunnels(onOneHost(all)), nil
+}
+
+// pageOptions says what pages people get.
+func pageOptions(o Options, cfg *config.Config, conf boxo.Config, c pages.Content) pages.Options {
+	return pages.Options{
+		Content:        c,
+		Landing:        cmp.Or(o.LandingPage, o.RootRedirect, cfg.Gateway.RootRedirect),
+		Robots:         o.RobotsFile,
+		PlainErrors:    conf.DisableHTMLErrors,
+		Diagnostics:    conf.DiagnosticServiceURL,
+		ListingTimeout: conf.RetrievalTimeout,
+		Logger:         o.Logger,
+	}
 }
 
 // contentHandler is boxo's handler for content paths, with or without what a client cannot verify. It knows no host
@@ -90,54 +90,16 @@ func mountRouting(n *core.IpfsNode, mux *http.ServeMux) error {
 	return nil
 }
 
-// pages are the answers that are not content.
-type pages struct {
-	redirect string // Gateway.RootRedirect
-	draining func() bool
-}
-
-// onOwnHosts answers our own pages ahead of the translation of host names, which knows only content: it would look
-// for a DNSLink at each health check, and answer 404 for / on localhost.
-func (p pages) onOwnHosts(conf boxo.Config, backend boxo.IPFSBackend, next http.Handler) http.Handler {
+// onOwnHosts answers our own pages ahead of the translation of host names, which knows only content: it would answer 404 for
+// / on localhost.
+func onOwnHosts(own *pages.Pages, conf boxo.Config, backend boxo.IPFSBackend, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/healthz" && !isContentHost(r.Host):
-			p.health(w, r)
-		case r.URL.Path == "/" && r.URL.RawQuery == "" && isOwnHost(r, conf, backend, r.Host):
-			p.root(w, r)
-		default:
-			next.ServeHTTP(w, r)
+		if own.Has(r.URL.Path) && r.URL.RawQuery == "" && isOwnHost(r, conf, backend, r.Host) {
+			own.ServeHTTP(w, r)
+			return
 		}
+		next.ServeHTTP(w, r)
 	})
-}
-
-func (p pages) root(w http.ResponseWriter, r *http.Request) {
-	if !readOnly(w, r) {
-		return
-	}
-	if p.redirect != "" {
-		http.Redirect(w, r, p.redirect, http.StatusFound)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-cache")
-	io.WriteString(w, landingPage) //nolint:errcheck // the client has gone; nobody is left to tell
-}
-
-// health depends on nothing but the drain: immutable content stays available without a quorum.
-func (p pages) health(w http.ResponseWriter, r *http.Request) {
-	if !readOnly(w, r) {
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	if p.draining() {
-		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		io.WriteString(w, "draining\n") //nolint:errcheck // as above
-		return
-	}
-	io.WriteString(w, "ok\n") //nolint:errcheck // as above
 }
 
 func readOnly(w http.ResponseWriter, r *http.Request) bool {
