@@ -44,6 +44,15 @@ type Gateway struct {
 	RetrievalTimeout time.Duration `yaml:"retrieval_timeout"`
 	// MaxConcurrentRequests bounds the requests in progress; 0 means no bound.
 	MaxConcurrentRequests int `yaml:"max_concurrent_requests"`
+	// Hosts says what is served to requests for which host name, on top of kubo's own Gateway.PublicGateways. A name may
+	// begin with *., which stands for one label; * alone stands for all hosts that are not named.
+	Hosts map[string]Host `yaml:"hosts"`
+	// RootRedirect is where / leads; empty: to a page that says what this is.
+	RootRedirect string `yaml:"root_redirect"`
+	// CodecConversion serves data in other codecs than it is stored in.
+	CodecConversion bool `yaml:"codec_conversion"`
+	// RoutingAPI serves /routing/v1 too.
+	RoutingAPI bool `yaml:"routing_api"`
 	// PinnedOnly serves only what the cluster holds, and looks for nothing elsewhere.
 	PinnedOnly bool `yaml:"pinned_only"`
 	// LandingPage is what is at /: a file with HTML, or a URL to redirect to; empty takes a page that explains the gateway.

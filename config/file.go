@@ -168,6 +168,17 @@ func (f *fileReader) setting(fd field, n *yaml.Node) {
 			}
 			return
 		}
+	case *map[string]Host:
+		if isNull(n) {
+			return
+		}
+		if n.Kind == yaml.MappingNode {
+			if hosts, ok := f.hosts(fd, n); ok {
+				*target = hosts
+				f.sources[fd.Path] = f.at(n)
+			}
+			return
+		}
 	}
 	if text, ok := f.scalar(n, fd.Path); ok {
 		f.setText(fd, text, f.at(n))

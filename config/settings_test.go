@@ -65,7 +65,16 @@ data_dir: /srv/data
 public_network: false
 shutdown_timeout: 1m30s
 drain_delay: 25s
-gateway: {listen: "[::]:80", retrieval_timeout: 5s, max_concurrent_requests: 0, pinned_only: true, landing_page: /srv/page.html, robots_file: r.txt}
+gateway:
+  listen: "[::]:80"
+  retrieval_timeout: 5s
+  max_concurrent_requests: 0
+  hosts: {a.example: subdomain, "*.b.example": {kind: trustless, paths: [/ipfs]}, "*": {kind: deserialised, dnslink: false}}
+  codec_conversion: true
+  routing_api: true
+  pinned_only: true
+  landing_page: /srv/page.html
+  robots_file: r.txt
 api: {listen: localhost:1, rest_listen: ""}
 cluster:
   listen: :2

@@ -39,6 +39,12 @@ func (f field) setText(c *Config, text string) (problem string) {
 			return problem
 		}
 		*p = m
+	case *map[string]Host:
+		hosts, problem := splitHosts(text)
+		if problem != "" {
+			return problem
+		}
+		*p = hosts
 	default:
 		// A string or a Secret: the test of the table finds a field of any other kind.
 		if v.Kind() != reflect.String {
@@ -91,7 +97,7 @@ func (f field) kind() string {
 		return "int"
 	case []string:
 		return "a,b,..."
-	case map[string]string, KuboSettings:
+	case map[string]string, map[string]Host, KuboSettings:
 		return "k=v,..."
 	default:
 		return "string"

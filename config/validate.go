@@ -26,6 +26,8 @@ func (c Config) check() faults {
 	var fs faults
 	c.checkPeer(&fs)
 	c.checkListeners(&fs)
+	c.checkHosts(&fs)
+	c.checkRootRedirect(&fs)
 	c.checkAccess(&fs)
 	c.checkPolicy(&fs)
 	c.checkCluster(&fs)

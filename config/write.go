@@ -65,6 +65,11 @@ func (f field) node(c *Config) (*yaml.Node, error) {
 			v = map[string]string{}
 		}
 		return encoded(v)
+	case map[string]Host:
+		if v == nil {
+			v = map[string]Host{}
+		}
+		return encoded(v)
 	default:
 		return encoded(v)
 	}

@@ -3,7 +3,10 @@
 //
 // It promises what kubo's own gateway promises (it is the same handler from boxo, with the node's Gateway settings),
 // plus pages for people (package pages) and /healthz and /readyz for load balancers. It serves nothing else: no API, no
-// metrics, no profiles, so the listener may face the internet.
+// metrics, no profiles, so the listener may face the internet. Options.Hosts say which host names serve what.
+//
+// It also promises the rules of the IPFS gateway specifications and of HTTP, in the form that package
+// internal/gatewayspec has them.
 //
 // It does not promise that content is pinned here, nor does it care about the state of the cluster: blocks that this
 // peer lacks come through the node's exchange, and everything that is immutable stays available without a quorum.

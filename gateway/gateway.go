@@ -35,6 +35,15 @@ type Options struct {
 	// gateway has to make one of its own; nil: it knows no more.
 	NamesOver func(namesys.NameSystem) namesys.NameSystem
 
+	// Hosts say what is served to requests for which host name, on top of the node's Gateway.PublicGateways. Names are in
+	// lower case and without ports; see OtherHosts for those with a star.
+	Hosts map[string]Host
+	// RootRedirect is where / leads; empty takes the node's Gateway.RootRedirect.
+	RootRedirect string
+	// CodecConversion serves data in other codecs than it is stored in, as the node's Gateway.AllowCodecConversion does.
+	CodecConversion bool
+	// RoutingAPI serves /routing/v1 too, as the node's Gateway.ExposeRoutingAPI does.
+	RoutingAPI bool
 	// Held, if given, is asked for the blocks that the node does not have, in place of the node's own exchange: the gateway
 	// then serves what the cluster holds, and answers 404 for all else without looking for it elsewhere.
 	Held exchange.Interface

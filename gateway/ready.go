@@ -38,7 +38,7 @@ func (r *readiness) why() string {
 func (r *readiness) answer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch path := req.URL.Path; {
-		case path != "/healthz" && path != "/readyz", isContentHost(effectiveHost(req)):
+		case path != "/healthz" && path != "/readyz", isContentHost(req.Host):
 			next.ServeHTTP(w, req)
 		case path == "/healthz":
 			writeHealth(w, req, "")

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,10 +14,12 @@ import (
 
 	"github.com/underlay/underlay/gateway/pages"
 	"github.com/underlay/underlay/gateway/policy"
+	"github.com/underlay/underlay/gateway/ranges"
 )
 
-// newHandler is the whole public surface. Its layers, from outside: what load balancers ask, errors in words, our own pages
-// for our own host names, translation of host names to content paths, and the table of paths.
+// newHandler is the whole public surface. Its layers, from outside: tunnels, the one name of the host, what load balancers ask,
+// errors in words, responses that break off, our own pages for our own host names, translation of host names to content paths,
+// and the table of paths; content then has Etags and several ranges, and is what its host may be served.
 func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	cfg, err := o.Node.Repo.Config()
 	if err != nil {
@@ -27,6 +30,7 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 		return nil, err
 	}
 	conf := settings(cfg, o)
+	hosts := newHostRules(&conf, o.Hosts)
 	own, err := pages.New(pageOptions(o, cfg, conf, newContent(blocks, backend)))
 	if err != nil {
 		return nil, err
@@ -35,30 +39,32 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
 
 	paths := http.NewServeMux()
-	look := boxo.NewHandler(unhurried(conf), backend)
-	content := o.Policy.Wrap(headers.Wrap(own.Listings(look, boxo.NewHandler(conf, backend))), nil)
+	var content http.Handler = own.Listings(contentHandler(unhurried(conf), backend, true), contentHandler(conf, backend, true))
+	content = hosts.choose(content, contentHandler(conf, backend, false))
+	content = ranges.New(content)
+	content = mendEtags(content)
+	content = o.Policy.Wrap(headers.Wrap(content), nil)
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.Handle("/", own)
-	if err := mountRouting(o.Node, cfg, paths); err != nil {
-		return nil, err
+	if o.RoutingAPI || cfg.Gateway.ExposeRoutingAPI.WithDefault(false) {
+		if err := mountRouting(o.Node, paths); err != nil {
+			return nil, err
+		}
 	}
 	byHost := headers.Wrap(boxo.NewHostnameHandler(conf, backend, paths))
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", onOwnHosts(own, conf, backend, byHost))
-	return policy.Uncacheable(ready.answer(own.Errors(top))), nil
+	all := policy.Uncacheable(ready.answer(own.Errors(top)))
+	return acceptTunnels(onOneHost(all)), nil
 }
 
 // pageOptions says what pages people get.
 func pageOptions(o Options, cfg *config.Config, conf boxo.Config, c pages.Content) pages.Options {
-	landing := o.LandingPage
-	if landing == "" {
-		landing = cfg.Gateway.RootRedirect
-	}
 	return pages.Options{
 		Content:        c,
-		Landing:        landing,
+		Landing:        cmp.Or(o.LandingPage, o.RootRedirect, cfg.Gateway.RootRedirect),
 		Robots:         o.RobotsFile,
 		PlainErrors:    conf.DisableHTMLErrors,
 		Diagnostics:    conf.DiagnosticServiceURL,
@@ -67,12 +73,17 @@ func pageOptions(o Options, cfg *config.Config, conf boxo.Config, c pages.Conten
 	}
 }
 
-// mountRouting serves /routing/v1 only where the node's settings ask for it by name. kubo does so by default, but a
-// public listener should not let strangers use the node's routing unless its operator wants that.
-func mountRouting(n *core.IpfsNode, cfg *config.Config, mux *http.ServeMux) error {
-	if !cfg.Gateway.ExposeRoutingAPI.WithDefault(false) {
-		return nil
-	}
+// contentHandler is boxo's handler for content paths, with or without what a client cannot verify. It knows no host
+// names: see hostRules.
+func contentHandler(conf boxo.Config, backend boxo.IPFSBackend, deserialised bool) http.Handler {
+	conf.DeserializedResponses = deserialised
+	conf.PublicGateways = nil
+	return boxo.NewHandler(conf, backend)
+}
+
+// mountRouting serves /routing/v1. kubo does so by default, but a public listener should not let strangers use the
+// node's routing unless its operator wants that.
+func mountRouting(n *core.IpfsNode, mux *http.ServeMux) error {
 	if _, err := corehttp.RoutingOption()(n, nil, mux); err != nil {
 		return fmt.Errorf("expose the routing API: %w", err)
 	}
@@ -83,20 +94,12 @@ func mountRouting(n *core.IpfsNode, cfg *config.Config, mux *http.ServeMux) erro
 // / on localhost.
 func onOwnHosts(own *pages.Pages, conf boxo.Config, backend boxo.IPFSBackend, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if own.Has(r.URL.Path) && r.URL.RawQuery == "" && isOwnHost(r, conf, backend, effectiveHost(r)) {
+		if own.Has(r.URL.Path) && r.URL.RawQuery == "" && isOwnHost(r, conf, backend, r.Host) {
 			own.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// effectiveHost is the host name that a request came for, before a load balancer changed it.
-func effectiveHost(r *http.Request) string {
-	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-		return forwarded
-	}
-	return r.Host
 }
 
 func readOnly(w http.ResponseWriter, r *http.Request) bool {
@@ -128,7 +131,7 @@ func isOwnHost(r *http.Request, conf boxo.Config, backend boxo.IPFSBackend, host
 	if !ok {
 		gw, ok = conf.PublicGateways[name]
 	}
-	if !ok {
+	if !ok || len(gw.Paths) == 0 { // the latter is a website or nothing
 		return false
 	}
 	if gw.NoDNSLink || !strings.Contains(name, ".") || net.ParseIP(name) != nil {

@@ -11,7 +11,7 @@ func settings(cfg *config.Config, o Options) boxo.Config {
 	gw := cfg.Gateway
 	c := boxo.Config{
 		DeserializedResponses:   gw.DeserializedResponses.WithDefault(config.DefaultDeserializedResponses),
-		AllowCodecConversion:    gw.AllowCodecConversion.WithDefault(config.DefaultAllowCodecConversion),
+		AllowCodecConversion:    o.CodecConversion || gw.AllowCodecConversion.WithDefault(config.DefaultAllowCodecConversion),
 		DisableHTMLErrors:       gw.DisableHTMLErrors.WithDefault(config.DefaultDisableHTMLErrors),
 		NoDNSLink:               gw.NoDNSLink,
 		RetrievalTimeout:        gw.RetrievalTimeout.WithDefault(config.DefaultRetrievalTimeout),

@@ -60,6 +60,10 @@ func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, logger *slog
 		Policy:                denied.policy,
 		Node:                  p.PublicNode(),
 		NamesOver:             p.NamesOver,
+		Hosts:                 gatewayHosts(c.Gateway.Hosts),
+		RootRedirect:          c.Gateway.RootRedirect,
+		CodecConversion:       c.Gateway.CodecConversion,
+		RoutingAPI:            c.Gateway.RoutingAPI,
 		Held:                  held,
 		LandingPage:           c.Gateway.LandingPage,
 		RobotsFile:            c.Gateway.RobotsFile,
@@ -68,6 +72,14 @@ func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, logger *slog
 		ShutdownTimeout:       c.ShutdownTimeout / 2,
 		Logger:                logger,
 	}
+}
+
+func gatewayHosts(hosts map[string]config.Host) map[string]gateway.Host {
+	rules := make(map[string]gateway.Host, len(hosts))
+	for name, h := range hosts {
+		rules[name] = gateway.Host{Kind: gateway.Kind(h.Kind), DNSLink: h.ServesDNSLink(), Paths: h.Paths}
+	}
+	return rules
 }
 
 func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) rpc.Options {
