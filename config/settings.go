@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -29,14 +30,13 @@ type row struct{ path, def, doc string }
 
 // table lists every setting in the order of the struct. A new setting is a field there and a row here.
 func table() []row {
-	return []row{
+	return slices.Concat([]row{
 		{"name", "the host's name", "Name of this peer, as people see it."},
 		{"data_dir", "$HOME/.underlay", "Directory in which the peer keeps everything it stores."},
 		{"public_network", "true", "Join the public IPFS network."},
 		{"shutdown_timeout", "10s", "How long a clean stop may take, for example 10s or 1m."},
 		{"gateway.listen", "0.0.0.0:8080", "Address of the gateway, host:port."},
-		{"gateway.retrieval_timeout", "30s", "How long a request waits for the first byte and between two writes."},
-		{"gateway.max_concurrent_requests", "4096", "Requests in progress at once; 0 means no bound."},
+	}, gatewayLimits(), []row{
 		{"api.listen", "127.0.0.1:9095", "Address of the IPFS RPC and the cluster REST API, host:port."},
 		{"api.rest_listen", "127.0.0.1:9094", "Second address for the REST API alone, host:port; empty turns it off."},
 		{"api.admin_token", "", "Token that may do everything on this peer, at least 32 characters; empty: none. See docs/access.md."},
@@ -62,7 +62,7 @@ func table() []row {
 		{"log.level", "info", "Least level that is logged: debug, info, warn or error."},
 		{"log.format", "text", "Form of a log line: text or json."},
 		{"ipfs", "", "Kubo's own settings by kubo's names, for example Pubsub.Enabled: true."},
-	}
+	})
 }
 
 // sectionDoc is the comment above a section of a printed configuration.

@@ -47,10 +47,7 @@ func (c Config) checkPeer(fs *faults) {
 		fs.add("data_dir", "must not contain a zero byte")
 	}
 	checkPositive(fs, "shutdown_timeout", c.ShutdownTimeout)
-	checkPositive(fs, "gateway.retrieval_timeout", c.Gateway.RetrievalTimeout)
-	if c.Gateway.MaxConcurrentRequests < 0 {
-		fs.add("gateway.max_concurrent_requests", "must be 0 or above, is %d", c.Gateway.MaxConcurrentRequests)
-	}
+	c.Gateway.checkLimits(fs)
 }
 
 func (c Config) checkCluster(fs *faults) {
@@ -235,7 +232,9 @@ func checkPositive(fs *faults, path string, d time.Duration) {
 }
 
 func checkLeast(fs *faults, path string, n, least int) {
-	if n < least {
+	if n < 0 && least == 0 {
+		fs.add(path, "must be 0 or above, is %d", n)
+	} else if n < least {
 		fs.add(path, "must be at least %d, is %d", least, n)
 	}
 }

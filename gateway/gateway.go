@@ -13,6 +13,7 @@ import (
 	"github.com/ipfs/kubo/core"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/underlay/underlay/gateway/forwarded"
 	"github.com/underlay/underlay/internal/httpserver"
 )
 
@@ -20,7 +21,6 @@ import (
 const (
 	readHeaderTimeout      = 10 * time.Second
 	idleTimeout            = 75 * time.Second
-	maxHeaderBytes         = 64 << 10
 	defaultShutdownTimeout = 5 * time.Second
 )
 
@@ -32,12 +32,8 @@ type Options struct {
 	// gateway has to make one of its own; nil: it knows no more.
 	NamesOver func(namesys.NameSystem) namesys.NameSystem
 
-	// RetrievalTimeout bounds the wait for the first byte, and between bytes, of a response. 0 takes the node's
-	// Gateway.RetrievalTimeout.
-	RetrievalTimeout time.Duration
-	// MaxConcurrentRequests is the number of requests in progress above which further ones get 429. 0 takes the
-	// node's Gateway.MaxConcurrentRequests.
-	MaxConcurrentRequests int
+	Trust  forwarded.Options // who may say for whom it asks
+	Limits Limits
 	// ShutdownTimeout is how long responses in progress may go on once Serve's context ends; 0 means 5 s.
 	ShutdownTimeout time.Duration
 
@@ -65,7 +61,12 @@ func Open(o Options, l net.Listener) (*Gateway, error) {
 		o.ShutdownTimeout = defaultShutdownTimeout
 	}
 	g := &Gateway{log: o.Logger}
-	handler, err := newHandler(o, g.isDraining)
+	cfg, err := o.Node.Repo.Config()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read the node's settings for the gateway on %s: %w", l.Addr(), err), l.Close())
+	}
+	o.Limits = o.Limits.filled().over(cfg.Gateway)
+	handler, err := newHandler(o, cfg, g.isDraining)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare gateway on %s: %w", l.Addr(), err), l.Close())
 	}
@@ -74,7 +75,9 @@ func Open(o Options, l net.Listener) (*Gateway, error) {
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    o.Limits.HeaderBytes,
+		WriteTimeout:      o.Limits.writeTimeout(),
+		Connections:       o.connections(),
 		Grace:             o.ShutdownTimeout,
 		Logger:            o.Logger,
 	})

@@ -11,6 +11,8 @@ import (
 	"github.com/ipfs/kubo/config"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
+
+	"github.com/underlay/underlay/gateway/forwarded"
 )
 
 const landingPage = `<!DOCTYPE html>
@@ -29,13 +31,9 @@ const landingPage = `<!DOCTYPE html>
 </html>
 `
 
-// newHandler is the whole public surface. Its layers, from outside: our own pages for our own host names, translation
-// of host names to content paths, and the table of paths.
-func newHandler(o Options, draining func() bool) (http.Handler, error) {
-	cfg, err := o.Node.Repo.Config()
-	if err != nil {
-		return nil, fmt.Errorf("read the node's settings: %w", err)
-	}
+// newHandler is the whole public surface. Its layers, from outside: who asks, our own pages for our own host names, what
+// each client may do, translation of host names to content paths, the table of paths, and what is done at once.
+func newHandler(o Options, cfg *config.Config, draining func() bool) (http.Handler, error) {
 	backend, err := newBackend(o, cfg)
 	if err != nil {
 		return nil, err
@@ -45,7 +43,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	pages := pages{redirect: cfg.Gateway.RootRedirect, draining: draining}
 
 	paths := http.NewServeMux()
-	content := headers.Wrap(boxo.NewHandler(conf, backend))
+	content := headers.Wrap(o.Limits.work(boxo.NewHandler(conf, backend)))
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.HandleFunc("/{$}", pages.root)
@@ -56,8 +54,8 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	byHost := headers.Wrap(boxo.NewHostnameHandler(conf, backend, paths))
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
-	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
-	return top, nil
+	top.Handle("/", pages.onOwnHosts(conf, backend, o.Limits.clients(byHost)))
+	return forwarded.New(o.Trust, top), nil
 }
 
 // mountRouting serves /routing/v1 only where the node's settings ask for it by name. kubo does so by default, but a

@@ -10,6 +10,7 @@ import (
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
+	"github.com/underlay/underlay/gateway/forwarded"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/psa"
@@ -47,12 +48,35 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 
 func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.Options {
 	return gateway.Options{
-		Node:                  p.PublicNode(),
-		NamesOver:             p.NamesOver,
-		RetrievalTimeout:      c.Gateway.RetrievalTimeout,
-		MaxConcurrentRequests: c.Gateway.MaxConcurrentRequests,
-		ShutdownTimeout:       c.ShutdownTimeout / 2,
-		Logger:                logger,
+		Node:            p.PublicNode(),
+		NamesOver:       p.NamesOver,
+		Trust:           forwarded.Options{Proxies: config.Prefixes(c.Gateway.TrustedProxies), Headers: c.Gateway.TrustedHeaders},
+		Limits:          gatewayLimits(c.Gateway),
+		ShutdownTimeout: c.ShutdownTimeout / 2,
+		Logger:          logger,
+	}
+}
+
+func gatewayLimits(g config.Gateway) gateway.Limits {
+	return gateway.Limits{
+		Unlimited:         config.Prefixes(g.UnlimitedClients),
+		ClientRate:        g.ClientRate,
+		ClientBurst:       g.ClientBurst,
+		ClientRequests:    g.ClientRequests,
+		ClientConnections: g.ClientConnections,
+		MaxConnections:    g.MaxConnections,
+		Retrieval:         g.RetrievalTimeout,
+		Duration:          g.MaxRequestDuration,
+		Concurrent:        g.MaxConcurrentRequests,
+		SendRate:          g.MinSendRate,
+		ReadPause:         g.MaxReadPause,
+		PathLength:        g.MaxPathLength,
+		PathDepth:         g.MaxPathDepth,
+		HeaderBytes:       g.MaxHeaderBytes,
+		FileSize:          int64(g.MaxFileSize),
+		ResponseSize:      int64(g.MaxResponseSize),
+		RangeFileSize:     int64(g.MaxRangeFileSize),
+		DirectoryEntries:  g.MaxDirectoryEntries,
 	}
 }
 
