@@ -15,6 +15,8 @@ import (
 	"github.com/ipfs/kubo/core"
 	kubonode "github.com/ipfs/kubo/core/node"
 	"github.com/libp2p/go-libp2p/core/routing"
+
+	"github.com/underlay/underlay/gateway/limits"
 )
 
 // newBackend makes the node readable for boxo's handler. With Gateway.NoFetch nothing leaves the node: blocks, path
@@ -22,10 +24,10 @@ import (
 func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
 	n := o.Node
 	if !cfg.Gateway.NoFetch {
-		return wrapBackend(boxo.NewBlocksBackend(n.Blocks,
+		return readBlocks(o, n.Blocks,
 			boxo.WithValueStore(n.Routing),
 			boxo.WithNameSystem(tellingStatus{n.Namesys}),
-			boxo.WithResolver(n.UnixFSPathResolver)))
+			boxo.WithResolver(n.UnixFSPathResolver))
 	}
 	store := n.Blocks.Blockstore()
 	records := offlineroute.NewOfflineRouter(n.Repo.Datastore(), n.RecordValidator)
@@ -36,10 +38,10 @@ func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
 	if o.NamesOver != nil {
 		names = o.NamesOver(names)
 	}
-	return wrapBackend(boxo.NewBlocksBackend(blockservice.New(store, offline.Exchange(store)),
+	return readBlocks(o, blockservice.New(store, offline.Exchange(store)),
 		boxo.WithValueStore(records),
 		boxo.WithNameSystem(tellingStatus{names}),
-		boxo.WithResolver(n.OfflineUnixFSPathResolver)))
+		boxo.WithResolver(n.OfflineUnixFSPathResolver))
 }
 
 func localNames(n *core.IpfsNode, cfg *config.Config, records routing.ValueStore) (namesys.NameSystem, error) {
@@ -76,9 +78,11 @@ func (t tellingStatus) Resolve(ctx context.Context, p path.Path, o ...namesys.Re
 	return result, err
 }
 
-func wrapBackend(b *boxo.BlocksBackend, err error) (boxo.IPFSBackend, error) {
+// readBlocks makes a backend that reads content from blocks, at a bounded cost.
+func readBlocks(o Options, blocks blockservice.BlockService, how ...boxo.BackendOption) (boxo.IPFSBackend, error) {
+	b, err := boxo.NewBlocksBackend(blocks, how...)
 	if err != nil {
 		return nil, fmt.Errorf("make gateway backend: %w", err)
 	}
-	return b, nil
+	return limits.Backend(b, blocks, limits.BackendOptions{Entries: o.Limits.DirectoryEntries, Depth: o.Limits.PathDepth}), nil
 }

@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"time"
@@ -60,5 +61,15 @@ func (c *clients) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer p.end()
 		w = p
 	}
-	c.next.ServeHTTP(w, r)
+	end := new(ending)
+	c.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), endingKey{}, end)))
+	if end.cut {
+		panic(http.ErrAbortHandler)
+	}
 }
+
+// ending lets the inner layer cut a response from out here: the handler of host names between them takes every panic for a
+// fault and ends the response as if it were complete.
+type ending struct{ cut bool }
+
+type endingKey struct{}

@@ -64,6 +64,7 @@ func (k *work) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, state := retrieval.ContextWithState(r.Context())
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	ctx = context.WithValue(ctx, workKey{}, end)
 	if k.Duration > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeoutCause(ctx, k.Duration, k.overdue)
@@ -92,7 +93,11 @@ func (k *work) finish(a *answer, w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ended == nil:
 	case a.begun:
-		panic(http.ErrAbortHandler)
+		outer, ok := r.Context().Value(endingKey{}).(*ending)
+		if !ok {
+			panic(http.ErrAbortHandler)
+		}
+		outer.cut = true
 	default:
 		ended.tell(k.Refuse, w, r)
 	}
@@ -175,3 +180,13 @@ func (a *answer) Flush() {
 
 // Unwrap is for http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+type workKey struct{}
+
+// cut ends the request of ctx: with a status if its answer has not begun, else so that nobody takes it for complete. The
+// content handler alone would end it as if all had been sent.
+func cut(ctx context.Context, status int, why error) {
+	if end, ok := ctx.Value(workKey{}).(context.CancelCauseFunc); ok {
+		end(&refusal{status: status, reason: why.Error()})
+	}
+}
