@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -198,4 +199,17 @@ func listenLoopback(t testing.TB) net.Listener {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// prefixes parses prefixes.
+func prefixes(t *testing.T, list ...string) (found []netip.Prefix) {
+	t.Helper()
+	for _, text := range list {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, p)
+	}
+	return found
 }
