@@ -122,6 +122,7 @@ func (l Limits) clients(next http.Handler) http.Handler {
 // work is the layer that bounds what the content handler does at once.
 func (l Limits) work(next http.Handler) http.Handler {
 	return limits.Work(limits.WorkOptions{
+		Client:     func(r *http.Request) netip.Addr { return forwarded.From(r.Context()).Key() },
 		Concurrent: l.Concurrent,
 		Retrieval:  l.Retrieval,
 		Duration:   l.Duration,

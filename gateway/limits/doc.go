@@ -6,8 +6,9 @@
 //
 // There are two layers. Clients stands outside: it looks at what a request is like, counts requests by client, and has
 // readers keep a least pace. Work stands around what is expensive, behind any cache: it bounds how many requests work at
-// once and how long each of them may wait for content. When all places are taken, the request that has gone longest
-// without progress gives way to a new one, so that requests for content that nobody has do not keep out others.
+// once and how long each of them may wait for content. When all places are taken, a request that is stuck gives way
+// to a new one, first those of the client that has the most, so that requests for content that nobody has do not keep out
+// others.
 //
 // Not promised: anything about connections on which no request has come yet. The server bounds those.
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -13,14 +14,15 @@ import (
 
 // patience is how long a request may be without progress before another may take its place. Content that is here is sent
 // much sooner.
-const patience = time.Second
+const patience = 250 * time.Millisecond
 
 // WorkOptions bound what is done at once. A bound of 0 is none.
 type WorkOptions struct {
-	Concurrent int           // requests that work
-	Retrieval  time.Duration // the wait for the first byte, and from then on between two writes
-	Duration   time.Duration // of a response as a whole
-	MaxBytes   int64         // of a response's body
+	Client     func(r *http.Request) netip.Addr // by whom a request is counted; nil: all are the same
+	Concurrent int                              // requests that work
+	Retrieval  time.Duration                    // the wait for the first byte, and from then on between two writes
+	Duration   time.Duration                    // of a response as a whole
+	MaxBytes   int64                            // of a response's body
 
 	Refuse Refuse // nil: Plain
 }
@@ -36,6 +38,9 @@ func Work(o WorkOptions, next http.Handler) http.Handler {
 }
 
 func newWork(o WorkOptions, patience time.Duration, next http.Handler) *work {
+	if o.Client == nil {
+		o.Client = func(*http.Request) netip.Addr { return netip.Addr{} }
+	}
 	return &work{
 		WorkOptions: o,
 		slots:       &slots{most: o.Concurrent, patience: patience},
@@ -71,7 +76,7 @@ func (k *work) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer stop()
 	}
 	a := &answer{ResponseWriter: w, work: k, ctx: ctx, end: end}
-	if a.slot = k.slots.take(a.giveWay, k.yields); a.slot == nil {
+	if a.slot = k.slots.take(k.Client(r), a.giveWay, k.yields); a.slot == nil {
 		k.full.tell(k.Refuse, w, r)
 		return
 	}

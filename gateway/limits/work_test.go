@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,50 @@ func TestRequestsWithoutProgressGiveWay(t *testing.T) {
 		t.Errorf("who gave way: %v", res)
 	}
 	s.CloseClientConnections()
+}
+
+// A client with few requests is served at once while others hold all places, however new their requests are.
+func TestPlacesAreShared(t *testing.T) {
+	ended := make(map[*slot]error)
+	places := &slots{most: 10, patience: time.Hour}
+	now := time.Now()
+	take := func(client string, age time.Duration) *slot {
+		var one *slot
+		one = places.take(netip.MustParseAddr(client), func(err error) { ended[one] = err }, errors.New("gives way"))
+		if one != nil {
+			one.progress.Store(now.Add(-age).UnixNano())
+		}
+		return one
+	}
+	var greedy []*slot
+	for i := range 7 {
+		greedy = append(greedy, take("192.0.2.1", time.Duration(i+10)*time.Minute))
+	}
+	for range 3 {
+		take("192.0.2.2", 50*time.Minute)
+	}
+	if take("192.0.2.1", 0) != nil {
+		t.Error("who holds the most gets another place")
+	}
+	first := take("192.0.2.3", 0)
+	if first == nil || len(ended) != 1 || ended[greedy[6]] == nil {
+		t.Fatalf("a new client gets %v, %d give way", first, len(ended))
+	}
+	for range 2 {
+		if take("192.0.2.3", 0) == nil {
+			t.Error("a client does not get its share")
+		}
+	}
+	if len(ended) != 3 || places.taken.Len() != 10 || places.leaving != 3 {
+		t.Errorf("%d have given way, %d places are taken, %d leave", len(ended), places.taken.Len(), places.leaving)
+	}
+	for one := range ended {
+		places.give(one)
+	}
+	places.give(first)
+	if places.leaving != 0 || places.taken.Len() != 9 || places.held[first.client] != 2 {
+		t.Errorf("%d leave, %d are taken, %d by one client", places.leaving, places.taken.Len(), places.held[first.client])
+	}
 }
 
 // A response that nobody reads holds a place only until somebody else wants it.
