@@ -13,7 +13,6 @@ import (
 	boxo "github.com/ipfs/boxo/gateway"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/boxo/ipld/unixfs"
-	uio "github.com/ipfs/boxo/ipld/unixfs/io"
 	"github.com/ipfs/boxo/path"
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
@@ -68,7 +67,7 @@ func (b *backend) Get(ctx context.Context, p path.ImmutablePath, ranges ...boxo.
 		if err != nil {
 			return b.BlocksBackend.Get(ctx, p, ranges...) // which knows how to say it
 		}
-		if isDirectory(node) {
+		if _, ok := directory(node); ok {
 			response, err := b.list(ctx, node)
 			return md, response, err
 		}
@@ -78,36 +77,25 @@ func (b *backend) Get(ctx context.Context, p path.ImmutablePath, ranges ...boxo.
 	return md, response, err
 }
 
-func isDirectory(node ipld.Node) bool {
-	pb, ok := node.(*merkledag.ProtoNode)
-	if !ok {
-		return false
-	}
-	fs, err := unixfs.FSNodeFromBytes(pb.Data())
-	return err == nil && fs.IsDir()
-}
-
 // list lists a directory. Its entries are counted as they come: what a directory says about itself may be a lie.
 func (b *backend) list(ctx context.Context, node ipld.Node) (*boxo.GetResponse, error) {
-	dir, err := uio.NewDirectoryFromNode(b.dag, node)
-	if err != nil {
-		return nil, fmt.Errorf("read directory %s: %w", node.Cid(), err)
-	}
 	size, err := node.Size()
 	if err != nil {
 		return nil, fmt.Errorf("read size of directory %s: %w", node.Cid(), err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	l := &listing{out: make(chan unixfs.LinkResult), done: make(chan struct{}), stop: stop}
-	go b.enumerate(ctx, dir.EnumLinksAsync(ctx), l)
+	l := &listing{from: b, out: make(chan unixfs.LinkResult), done: make(chan struct{}), stop: stop}
+	go l.run(ctx, node)
 	return boxo.NewGetResponseFromDirectoryListing(size, l.out, l.close), nil
 }
 
 // listing is a directory that is being listed.
 type listing struct {
+	from *backend
 	out  chan unixfs.LinkResult
 	done chan struct{}
 	stop context.CancelFunc
+	held int // of the budget, until the response has ended
 }
 
 func (l *listing) close() error {
@@ -116,37 +104,39 @@ func (l *listing) close() error {
 	return nil
 }
 
-// enumerate passes entries on and holds their share of the budget until the response has ended.
-func (b *backend) enumerate(ctx context.Context, entries <-chan unixfs.LinkResult, l *listing) {
+// run passes the entries on, and at last why there are no more if that is a failure.
+func (l *listing) run(ctx context.Context, node ipld.Node) {
 	defer close(l.done)
-	held := b.pass(ctx, entries, l)
-	defer b.entries.give(held)
-	close(l.out)
-	<-ctx.Done()
-}
-
-// pass passes entries on, and ends with an error when there are too many. It returns how many there were.
-func (b *backend) pass(ctx context.Context, entries <-chan unixfs.LinkResult, l *listing) (held int) {
-	for e := range entries {
-		if b.Entries > 0 && held >= b.Entries && e.Err == nil {
-			e = unixfs.LinkResult{Err: boxo.NewErrorStatusCode(fmt.Errorf("this directory has more than the %d entries that this gateway lists; "+
-				"append the name of an entry to the address, or ask for the whole directory as a CAR or TAR", b.Entries), http.StatusGone)}
-		} else if e.Err == nil && !b.entries.take(1) {
-			e = unixfs.LinkResult{Err: boxo.NewErrorRetryAfter(errors.New("this gateway is listing as many directories as it can"), 10*time.Second)}
-		} else if e.Err == nil {
-			held++
-		}
+	err := l.from.eachEntry(ctx, node, l.from.Entries, func(link *ipld.Link) error { return l.pass(ctx, link) })
+	if errors.Is(err, errTooMany) {
+		err = boxo.NewErrorStatusCode(fmt.Errorf("this directory has more than the %d entries that this gateway lists; append the name "+
+			"of an entry to the address, or ask for the whole directory as a CAR or TAR", l.from.Entries), http.StatusGone)
+	}
+	if err != nil {
 		select {
-		case l.out <- e:
+		case l.out <- unixfs.LinkResult{Err: err}:
 		case <-ctx.Done():
-			return held
-		}
-		if e.Err != nil {
-			l.stop()
-			return held
 		}
 	}
-	return held
+	close(l.out)
+	<-ctx.Done()
+	l.from.entries.give(l.held)
+}
+
+func (l *listing) pass(ctx context.Context, link *ipld.Link) error {
+	if most := l.from.Entries; most > 0 && l.held >= most {
+		return errTooMany
+	}
+	if !l.from.entries.take(1) {
+		return boxo.NewErrorRetryAfter(errors.New("this gateway is listing as many directories as it can"), 10*time.Second)
+	}
+	l.held++
+	select {
+	case l.out <- unixfs.LinkResult{Link: link}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // GetAll implements boxo.IPFSBackend.

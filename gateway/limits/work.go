@@ -14,7 +14,7 @@ import (
 
 // patience is how long a request may be without progress before another may take its place. Content that is here is sent
 // much sooner.
-const patience = 250 * time.Millisecond
+const patience = 500 * time.Millisecond
 
 // WorkOptions bound what is done at once. A bound of 0 is none.
 type WorkOptions struct {

@@ -1,0 +1,96 @@
+package limits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ipfs/boxo/ipld/merkledag"
+	"github.com/ipfs/boxo/ipld/unixfs"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+)
+
+var errTooMany = errors.New("too many entries")
+
+// sharedReads is how many shards of a directory are read at once. Each is a block with up to 256 links.
+const sharedReads = 16
+
+// directory returns what a node says about itself as a UnixFS directory, or false if it is none.
+func directory(node ipld.Node) (*unixfs.FSNode, bool) {
+	pb, ok := node.(*merkledag.ProtoNode)
+	if !ok {
+		return nil, false
+	}
+	fs, err := unixfs.FSNodeFromBytes(pb.Data())
+	return fs, err == nil && fs.IsDir()
+}
+
+// eachEntry calls f for the entries of a directory until it fails. It holds few blocks at a time, whatever the directory's
+// size and form are. most bounds the entries, and with them the shards: an honest directory has no more of these.
+func (b *backend) eachEntry(ctx context.Context, dir ipld.Node, most int, f func(*ipld.Link) error) error {
+	fs, ok := directory(dir)
+	if !ok {
+		return fmt.Errorf("block %s is no directory", dir.Cid())
+	}
+	if fs.Type() != unixfs.THAMTShard {
+		for _, link := range dir.Links() {
+			if err := f(link); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	prefix := len(fmt.Sprintf("%X", max(fs.Fanout(), 1)-1)) // of a link's name: its place in the shard
+	shards := []*ipld.Link{{Cid: dir.Cid()}}
+	for visited := 0; len(shards) > 0; {
+		next := shards[max(0, len(shards)-sharedReads):]
+		shards = shards[:len(shards)-len(next)]
+		if visited += len(next); most > 0 && visited > most+1 {
+			return errTooMany
+		}
+		nodes, err := b.read(ctx, next)
+		if err != nil {
+			return err
+		}
+		for _, node := range nodes {
+			for _, link := range node.Links() {
+				switch name := link.Name; {
+				case len(name) < prefix:
+					return fmt.Errorf("shard %s of the directory has a link named %q", node.Cid(), name)
+				case len(name) == prefix:
+					shards = append(shards, link)
+				default:
+					if err := f(&ipld.Link{Name: name[prefix:], Size: link.Size, Cid: link.Cid}); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// read reads the nodes behind some links.
+func (b *backend) read(ctx context.Context, links []*ipld.Link) ([]ipld.Node, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wanted []cid.Cid
+	for _, link := range links {
+		if !slices.Contains(wanted, link.Cid) { // a block comes only once
+			wanted = append(wanted, link.Cid)
+		}
+	}
+	nodes := make([]ipld.Node, 0, len(wanted))
+	for found := range b.dag.GetMany(ctx, wanted) {
+		if found.Err != nil {
+			return nil, found.Err
+		}
+		nodes = append(nodes, found.Node)
+	}
+	if len(nodes) < len(wanted) {
+		return nil, fmt.Errorf("only %d of %d shards of a directory came", len(nodes), len(wanted))
+	}
+	return nodes, nil
+}
