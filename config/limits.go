@@ -25,7 +25,7 @@ func gatewayLimits() []row {
 		{"gateway.retrieval_timeout", "30s", "How long a request waits for the first byte and for more content to send, below 1m0s, after which balancers give up."},
 		{"gateway.max_request_duration", "6h0m0s", "How long an answer may take as a whole."},
 		{"gateway.min_send_rate", "4096", "Bytes a second that a client must read on the whole; 0 means any number."},
-		{"gateway.max_read_pause", "30s", "How long a client may stop reading."},
+		{"gateway.max_read_pause", "1m0s", "How long a client may stop reading."},
 		{"gateway.max_path_length", "8192", "Bytes of a request's address."},
 		{"gateway.max_path_depth", "256", "Parts of a request's path."},
 		{"gateway.max_header_bytes", "16384", "Bytes of a request's header."},

@@ -27,7 +27,7 @@ func TestDefault(t *testing.T) {
 			UnlimitedClients: []string{"127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"},
 			ClientRate:       100, ClientBurst: 500, ClientRequests: 256, ClientConnections: 256,
 			MaxConnections: 8192, MaxConcurrentRequests: 1024, RetrievalTimeout: 30 * time.Second, MaxRequestDuration: 6 * time.Hour,
-			MinSendRate: 4096, MaxReadPause: 30 * time.Second,
+			MinSendRate: 4096, MaxReadPause: time.Minute,
 			MaxPathLength: 8192, MaxPathDepth: 256, MaxHeaderBytes: 16384, MaxDirectoryEntries: 10000,
 		},
 		API: API{Listen: "127.0.0.1:9095", RESTListen: "127.0.0.1:9094"},

@@ -30,7 +30,7 @@ type Limits struct {
 	Concurrent int
 
 	SendRate  int           // bytes a second that a client must read on the whole
-	ReadPause time.Duration // how long it may stop reading; 0 means 30 s
+	ReadPause time.Duration // how long it may stop reading; 0 means 1 min
 
 	PathLength  int // bytes of a request's address; 0 means 8 KiB
 	PathDepth   int // parts of its path; 0 means 256
@@ -46,7 +46,7 @@ type Limits struct {
 // filled puts in what is meant where a bound of 0 is not none.
 func (l Limits) filled() Limits {
 	if l.ReadPause <= 0 {
-		l.ReadPause = 30 * time.Second
+		l.ReadPause = time.Minute
 	}
 	if l.PathLength <= 0 {
 		l.PathLength = 8 << 10

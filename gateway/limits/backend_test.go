@@ -200,6 +200,17 @@ func (s *store) sharded(n int) ipld.Node {
 	return node
 }
 
+// countingReads counts the blocks that are read of directories.
+type countingReads struct {
+	ipld.DAGService
+	n *int
+}
+
+func (c countingReads) GetMany(ctx context.Context, cids []cid.Cid) <-chan *ipld.NodeOption {
+	*c.n += len(cids)
+	return c.DAGService.GetMany(ctx, cids)
+}
+
 func TestListings(t *testing.T) {
 	const most = 300
 	s := newStore(t, BackendOptions{Entries: most})
@@ -225,6 +236,11 @@ func TestListings(t *testing.T) {
 				t.Errorf("status %d: %.200s", got.StatusCode, body)
 			}
 		})
+	}
+	large, reads := s.sharded(20_000), 0
+	s.backend.dag = countingReads{s.dag, &reads}
+	if got, _ := s.list(large); got.StatusCode != 410 || reads > 64 {
+		t.Errorf("a large directory: status %d after %d blocks", got.StatusCode, reads)
 	}
 	s.entries = newBudget(100)
 	got, _ := s.list(s.sharded(200))

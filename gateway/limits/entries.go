@@ -28,14 +28,19 @@ func directory(node ipld.Node) (*unixfs.FSNode, bool) {
 }
 
 // eachEntry calls f for the entries of a directory until it fails. It holds few blocks at a time, whatever the directory's
-// size and form are. most bounds the entries, and with them the shards: an honest directory has no more of these.
+// size and form are. When there are more than most, which is 0 for any number, it ends as soon as that can be seen: each
+// shard has two entries or more below it.
 func (b *backend) eachEntry(ctx context.Context, dir ipld.Node, most int, f func(*ipld.Link) error) error {
 	fs, ok := directory(dir)
 	if !ok {
 		return fmt.Errorf("block %s is no directory", dir.Cid())
 	}
 	if fs.Type() != unixfs.THAMTShard {
-		for _, link := range dir.Links() {
+		links := dir.Links()
+		if most > 0 && len(links) > most {
+			return errTooMany
+		}
+		for _, link := range links {
 			if err := f(link); err != nil {
 				return err
 			}
@@ -44,12 +49,14 @@ func (b *backend) eachEntry(ctx context.Context, dir ipld.Node, most int, f func
 	}
 	prefix := len(fmt.Sprintf("%X", max(fs.Fanout(), 1)-1)) // of a link's name: its place in the shard
 	shards := []*ipld.Link{{Cid: dir.Cid()}}
-	for visited := 0; len(shards) > 0; {
-		next := shards[max(0, len(shards)-sharedReads):]
-		shards = shards[:len(shards)-len(next)]
-		if visited += len(next); most > 0 && visited > most+1 {
+	entries, visited := 0, 0
+	for len(shards) > 0 {
+		if most > 0 && (entries+2*(len(shards)-1) > most || visited > most) {
 			return errTooMany
 		}
+		next := shards[max(0, len(shards)-sharedReads):]
+		shards = shards[:len(shards)-len(next)]
+		visited += len(next)
 		nodes, err := b.read(ctx, next)
 		if err != nil {
 			return err
@@ -62,6 +69,7 @@ func (b *backend) eachEntry(ctx context.Context, dir ipld.Node, most int, f func
 				case len(name) == prefix:
 					shards = append(shards, link)
 				default:
+					entries++
 					if err := f(&ipld.Link{Name: name[prefix:], Size: link.Size, Cid: link.Cid}); err != nil {
 						return err
 					}
