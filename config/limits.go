@@ -32,7 +32,7 @@ func gatewayLimits() []row {
 		{"gateway.max_file_size", "0", "Bytes of a file or directory that is served as such; 0 means no bound."},
 		{"gateway.max_response_size", "0", "Bytes of content that is served in any format; 0 means no bound."},
 		{"gateway.max_range_file_size", "0", "Bytes of a file of which ranges are served; 0: what ipfs Gateway.MaxRangeRequestFileSize says."},
-		{"gateway.max_directory_entries", "10000", "Entries of a directory that is listed; 0 means no bound."},
+		{"gateway.max_directory_entries", "10000", "Entries of a directory that a listing shows."},
 	}
 }
 
@@ -54,7 +54,7 @@ func (g Gateway) checkLimits(fs *faults) {
 		{"gateway.max_file_size", g.MaxFileSize, 0},
 		{"gateway.max_response_size", g.MaxResponseSize, 0},
 		{"gateway.max_range_file_size", g.MaxRangeFileSize, 0},
-		{"gateway.max_directory_entries", g.MaxDirectoryEntries, 0},
+		{"gateway.max_directory_entries", g.MaxDirectoryEntries, 1},
 	} {
 		checkLeast(fs, n.path, n.value, n.least)
 	}

@@ -35,8 +35,12 @@ func table() []row {
 		{"data_dir", "$HOME/.underlay", "Directory in which the peer keeps everything it stores."},
 		{"public_network", "true", "Join the public IPFS network."},
 		{"shutdown_timeout", "10s", "How long a clean stop may take, for example 10s or 1m."},
+		{"drain_delay", "0s", "How long the listeners go on after /readyz and /health have turned 503, before a stop; about 25s behind a load balancer."},
 		{"gateway.listen", "0.0.0.0:8080", "Address of the gateway, host:port."},
 	}, gatewayLimits(), []row{
+		{"gateway.pinned_only", "false", "Serve only what the peers of the cluster hold, and answer 404 for all else without looking for it."},
+		{"gateway.landing_page", "", "What is at /: a file with HTML, or a URL to redirect to; empty: a page that explains the gateway."},
+		{"gateway.robots_file", "", "File that is served as /robots.txt; empty: crawlers are asked to leave content alone."},
 		{"api.listen", "127.0.0.1:9095", "Address of the IPFS RPC and the cluster REST API, host:port."},
 		{"api.rest_listen", "127.0.0.1:9094", "Second address for the REST API alone, host:port; empty turns it off."},
 		{"api.admin_token", "", "Token that may do everything on this peer, at least 32 characters; empty: none. See docs/access.md."},

@@ -47,6 +47,9 @@ func (c Config) checkPeer(fs *faults) {
 		fs.add("data_dir", "must not contain a zero byte")
 	}
 	checkPositive(fs, "shutdown_timeout", c.ShutdownTimeout)
+	if c.DrainDelay < 0 {
+		fs.add("drain_delay", "must not be negative, is %s", c.DrainDelay)
+	}
 	c.Gateway.checkLimits(fs)
 }
 

@@ -19,21 +19,23 @@ import (
 	"github.com/underlay/underlay/gateway/limits"
 )
 
-// newBackend makes the node readable for boxo's handler. With Gateway.NoFetch nothing leaves the node: blocks, path
-// resolution and names all come from its own stores.
-func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
+// newBackend makes the node readable for boxo's handler, and returns what it reads blocks from. With Gateway.NoFetch nothing
+// leaves the node: blocks, path resolution and names all come from its own stores. With Options.Held blocks come from the
+// cluster alone, and names from wherever they are known.
+func newBackend(o Options, cfg *config.Config) (blockservice.BlockService, boxo.IPFSBackend, error) {
 	n := o.Node
 	if !cfg.Gateway.NoFetch {
-		return readBlocks(o, n.Blocks,
-			boxo.WithValueStore(n.Routing),
-			boxo.WithNameSystem(tellingStatus{n.Namesys}),
-			boxo.WithResolver(n.UnixFSPathResolver))
+		records, names := boxo.WithValueStore(n.Routing), boxo.WithNameSystem(tellingStatus{n.Namesys})
+		if o.Held != nil {
+			return readBlocks(o, blockservice.New(n.Blocks.Blockstore(), o.Held), records, names)
+		}
+		return readBlocks(o, n.Blocks, records, names, boxo.WithResolver(n.UnixFSPathResolver))
 	}
 	store := n.Blocks.Blockstore()
 	records := offlineroute.NewOfflineRouter(n.Repo.Datastore(), n.RecordValidator)
 	names, err := localNames(n, cfg, records)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if o.NamesOver != nil {
 		names = o.NamesOver(names)
@@ -79,10 +81,10 @@ func (t tellingStatus) Resolve(ctx context.Context, p path.Path, o ...namesys.Re
 }
 
 // readBlocks makes a backend that reads content from blocks, at a bounded cost.
-func readBlocks(o Options, blocks blockservice.BlockService, how ...boxo.BackendOption) (boxo.IPFSBackend, error) {
+func readBlocks(o Options, blocks blockservice.BlockService, how ...boxo.BackendOption) (blockservice.BlockService, boxo.IPFSBackend, error) {
 	b, err := boxo.NewBlocksBackend(blocks, how...)
 	if err != nil {
-		return nil, fmt.Errorf("make gateway backend: %w", err)
+		return nil, nil, fmt.Errorf("make gateway backend: %w", err)
 	}
-	return limits.Backend(b, blocks, limits.BackendOptions{Entries: o.Limits.DirectoryEntries, Depth: o.Limits.PathDepth}), nil
+	return blocks, limits.Backend(b, blocks, limits.BackendOptions{Entries: o.Limits.DirectoryEntries, Depth: o.Limits.PathDepth}), nil
 }

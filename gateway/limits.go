@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -99,7 +100,7 @@ func (l Limits) writeTimeout() time.Duration {
 	if l.SendRate <= 0 {
 		return 0
 	}
-	return l.Retrieval + l.ReadPause
+	return cmp.Or(l.Retrieval, kubo.DefaultRetrievalTimeout) + l.ReadPause
 }
 
 // clients is the layer that keeps each client within its bounds.

@@ -2,18 +2,21 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
 
+	"github.com/ipfs/boxo/exchange"
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/gateway/forwarded"
 	"github.com/underlay/underlay/peer"
-	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/psa"
+	"github.com/underlay/underlay/proxy/rest"
+	"github.com/underlay/underlay/proxy/rpc"
 )
 
 // This file turns the configuration into each component's own options; components do not know package config.
@@ -41,15 +44,25 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
 		Logger:         logger,
-		NoteFailure:    proxy.NoteFailure,
+		NoteFailure:    rpc.NoteFailure,
 		Fatal:          fatal,
 	}
 }
 
 func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.Options {
+	var held exchange.Interface
+	if c.Gateway.PinnedOnly {
+		held = p.Held()
+	}
+	o := gatewayListenerOptions(c, logger)
+	o.Node, o.NamesOver, o.Held = p.PublicNode(), p.NamesOver, held
+	o.LandingPage, o.RobotsFile = c.Gateway.LandingPage, c.Gateway.RobotsFile
+	return o
+}
+
+// gatewayListenerOptions are what the gateway needs before there is a peer.
+func gatewayListenerOptions(c config.Config, logger *slog.Logger) gateway.Options {
 	return gateway.Options{
-		Node:            p.PublicNode(),
-		NamesOver:       p.NamesOver,
 		Trust:           forwarded.Options{Proxies: config.Prefixes(c.Gateway.TrustedProxies), Headers: c.Gateway.TrustedHeaders},
 		Limits:          gatewayLimits(c.Gateway),
 		ShutdownTimeout: c.ShutdownTimeout / 2,
@@ -80,8 +93,8 @@ func gatewayLimits(g config.Gateway) gateway.Limits {
 	}
 }
 
-func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) proxy.RPCOptions {
-	return proxy.RPCOptions{
+func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) rpc.Options {
+	return rpc.Options{
 		Node:     p.Node(),
 		Repo:     filepath.Join(c.DataDir, "ipfs"),
 		Pinset:   p,
@@ -101,12 +114,21 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 	return psa.Options{State: requests, Cluster: requests, Logger: logger}
 }
 
-func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
-	return proxy.RESTOptions{
-		Cluster:   p.API(),
-		Monitor:   p.Monitor(),
-		RPC:       p.RPC,
-		Ready:     p.Ready,
+// errEnding is what load balancers are told of a peer that answers for a little longer.
+var errEnding = errors.New("this peer is about to stop")
+
+// restOptions needs to know when the listeners will end, and before that whether the process has been told to.
+func restOptions(ctx, ending context.Context, p *peer.Peer, logger *slog.Logger) rest.Options {
+	return rest.Options{
+		Cluster: p.API(),
+		Monitor: p.Monitor(),
+		RPC:     p.RPC,
+		Ready: func() error {
+			if ending.Err() != nil {
+				return errEnding
+			}
+			return p.Ready()
+		},
 		Pinset:    p,
 		Events:    p,
 		Ending:    ctx,
