@@ -15,7 +15,6 @@ import (
 	"github.com/ipfs/kubo/core"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/underlay/underlay/gateway/forwarded"
 	"github.com/underlay/underlay/internal/httpserver"
 )
 
@@ -44,7 +43,7 @@ type Options struct {
 	// RobotsFile is served as /robots.txt. Empty: crawlers are asked to leave content alone.
 	RobotsFile string
 
-	Trust  forwarded.Options // who may say for whom it asks
+	Trust  Trust // who may say for whom it asks
 	Limits Limits
 	// ShutdownTimeout is how long responses in progress may go on once Serve's context ends; 0 means 5 s.
 	ShutdownTimeout time.Duration

@@ -14,6 +14,9 @@ import (
 	"github.com/underlay/underlay/internal/httpserver"
 )
 
+// Trust says whose word counts for whom they ask.
+type Trust = forwarded.Options
+
 // Limits are what the gateway bears. A bound of 0 is none, unless it says otherwise.
 type Limits struct {
 	// Unlimited are the clients for which the bounds of a single client do not hold.

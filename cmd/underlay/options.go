@@ -12,7 +12,6 @@ import (
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
-	"github.com/underlay/underlay/gateway/forwarded"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
@@ -63,7 +62,7 @@ func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.
 // gatewayListenerOptions are what the gateway needs before there is a peer.
 func gatewayListenerOptions(c config.Config, logger *slog.Logger) gateway.Options {
 	return gateway.Options{
-		Trust:           forwarded.Options{Proxies: config.Prefixes(c.Gateway.TrustedProxies), Headers: c.Gateway.TrustedHeaders},
+		Trust:           gateway.Trust{Proxies: config.Prefixes(c.Gateway.TrustedProxies), Headers: c.Gateway.TrustedHeaders},
 		Limits:          gatewayLimits(c.Gateway),
 		ShutdownTimeout: c.ShutdownTimeout / 2,
 		Logger:          logger,

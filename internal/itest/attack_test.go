@@ -158,8 +158,8 @@ func TestAttackLargeDirectory(t *testing.T) {
 	}
 	x.Withstand(300, func(ctx context.Context, ready func()) error {
 		var got tally
-		crowd(ctx, 4, 4, func(ctx context.Context, a *attacker, n int) {
-			if got.add(a.fetch(ctx, x.Gateway+"/ipfs/"+root+"/", 1<<30)) == 16 {
+		crowd(ctx, 4, 2, func(ctx context.Context, a *attacker, n int) {
+			if got.add(a.fetch(ctx, x.Gateway+"/ipfs/"+root+"/", 1<<30)) == 8 {
 				ready()
 			}
 		})
