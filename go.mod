@@ -51,6 +51,7 @@ require (
 	golang.org/x/sync v0.22.0 // errgroup, singleflight
 	golang.org/x/sys v0.47.0 // free space of a file system; a listener that ends
 	golang.org/x/term v0.45.0 // whether a person watches the command line, and how wide the terminal is
+	golang.org/x/time v0.15.0 // token buckets of the gateway's clients
 )
 
 require (
@@ -304,7 +305,6 @@ require (
 	golang.org/x/oauth2 v0.36.0 // indirect
 	golang.org/x/telemetry v0.0.0-20260708182218-49f421fb7959 // indirect
 	golang.org/x/text v0.41.0 // indirect
-	golang.org/x/time v0.15.0 // indirect
 	golang.org/x/tools v0.48.0 // indirect
 	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da // indirect
 	gonum.org/v1/gonum v0.17.0 // indirect

@@ -40,10 +40,6 @@ type Config struct {
 type Gateway struct {
 	// Listen is the address it listens on, host:port.
 	Listen string `yaml:"listen"`
-	// RetrievalTimeout bounds the wait for the first byte and between two writes of a response.
-	RetrievalTimeout time.Duration `yaml:"retrieval_timeout"`
-	// MaxConcurrentRequests bounds the requests in progress; 0 means no bound.
-	MaxConcurrentRequests int `yaml:"max_concurrent_requests"`
 	// Hosts says what is served to requests for which host name, on top of kubo's own Gateway.PublicGateways. A name may
 	// begin with *., which stands for one label; * alone stands for all hosts that are not named.
 	Hosts map[string]Host `yaml:"hosts"`
@@ -53,6 +49,46 @@ type Gateway struct {
 	CodecConversion bool `yaml:"codec_conversion"`
 	// RoutingAPI serves /routing/v1 too.
 	RoutingAPI bool `yaml:"routing_api"`
+	// TrustedProxies are the addresses and prefixes of balancers that say for whom they ask.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// TrustedHeaders are the headers that all of them set themselves and do not merely pass on.
+	TrustedHeaders []string `yaml:"trusted_headers"`
+	// UnlimitedClients are addresses and prefixes for which the bounds of a single client do not hold.
+	UnlimitedClients []string `yaml:"unlimited_clients"`
+	// ClientRate is how many requests a second a client may send on average; 0 means any number.
+	ClientRate int `yaml:"client_rate"`
+	// ClientBurst is how many of them may come at once.
+	ClientBurst int `yaml:"client_burst"`
+	// ClientRequests bounds a client's requests in progress; 0 means no bound.
+	ClientRequests int `yaml:"client_requests"`
+	// ClientConnections bounds a client's connections; 0 means no bound.
+	ClientConnections int `yaml:"client_connections"`
+	// MaxConnections bounds the connections of all clients; 0 means no bound.
+	MaxConnections int `yaml:"max_connections"`
+	// MaxConcurrentRequests bounds the requests that wait for content or send it; 0 leaves it to the node's settings.
+	MaxConcurrentRequests int `yaml:"max_concurrent_requests"`
+	// RetrievalTimeout bounds the wait for the first byte and for more content to send.
+	RetrievalTimeout time.Duration `yaml:"retrieval_timeout"`
+	// MaxRequestDuration bounds an answer as a whole.
+	MaxRequestDuration time.Duration `yaml:"max_request_duration"`
+	// MinSendRate is how many bytes a second a client must read on the whole; 0 means any number.
+	MinSendRate int `yaml:"min_send_rate"`
+	// MaxReadPause is how long a client may stop reading.
+	MaxReadPause time.Duration `yaml:"max_read_pause"`
+	// MaxPathLength bounds the address of a request in bytes.
+	MaxPathLength int `yaml:"max_path_length"`
+	// MaxPathDepth bounds the parts of its path.
+	MaxPathDepth int `yaml:"max_path_depth"`
+	// MaxHeaderBytes bounds its header.
+	MaxHeaderBytes int `yaml:"max_header_bytes"`
+	// MaxFileSize bounds what is sent as files and pages, in bytes; 0 means no bound.
+	MaxFileSize int `yaml:"max_file_size"`
+	// MaxResponseSize bounds what is sent in any format, in bytes; 0 means no bound.
+	MaxResponseSize int `yaml:"max_response_size"`
+	// MaxRangeFileSize bounds the files of which ranges are served, in bytes; 0 leaves it to the node's settings.
+	MaxRangeFileSize int `yaml:"max_range_file_size"`
+	// MaxDirectoryEntries bounds what a listing of a directory shows.
+	MaxDirectoryEntries int `yaml:"max_directory_entries"`
 	// PinnedOnly serves only what the cluster holds, and looks for nothing elsewhere.
 	PinnedOnly bool `yaml:"pinned_only"`
 	// LandingPage is what is at /: a file with HTML, or a URL to redirect to; empty takes a page that explains the gateway.

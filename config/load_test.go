@@ -21,8 +21,16 @@ func TestDefault(t *testing.T) {
 	}
 	want := Config{
 		Name: c.Name, DataDir: "/home/u/.underlay", PublicNetwork: true, ShutdownTimeout: 10 * time.Second,
-		Gateway: Gateway{Listen: "0.0.0.0:8080", RetrievalTimeout: 30 * time.Second, MaxConcurrentRequests: 4096,
-			DenylistInterval: time.Hour, DeniedStatus: 410},
+		Gateway: Gateway{
+			Listen:           "0.0.0.0:8080",
+			TrustedHeaders:   []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"},
+			UnlimitedClients: []string{"127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"},
+			ClientRate:       100, ClientBurst: 500, ClientRequests: 256, ClientConnections: 256,
+			MaxConnections: 8192, MaxConcurrentRequests: 1024, RetrievalTimeout: 30 * time.Second, MaxRequestDuration: 6 * time.Hour,
+			MinSendRate: 4096, MaxReadPause: time.Minute,
+			MaxPathLength: 8192, MaxPathDepth: 256, MaxHeaderBytes: 16384, MaxDirectoryEntries: 10000,
+			DenylistInterval: time.Hour, DeniedStatus: 410,
+		},
 		API: API{Listen: "127.0.0.1:9095", RESTListen: "127.0.0.1:9094"},
 		PSA: PSA{Listen: "127.0.0.1:9097"},
 		Cluster: Cluster{

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -29,19 +30,18 @@ type row struct{ path, def, doc string }
 
 // table lists every setting in the order of the struct. A new setting is a field there and a row here.
 func table() []row {
-	return []row{
+	return slices.Concat([]row{
 		{"name", "the host's name", "Name of this peer, as people see it."},
 		{"data_dir", "$HOME/.underlay", "Directory in which the peer keeps everything it stores."},
 		{"public_network", "true", "Join the public IPFS network."},
 		{"shutdown_timeout", "10s", "How long a clean stop may take, for example 10s or 1m."},
 		{"drain_delay", "0s", "How long the listeners go on after /readyz and /health have turned 503, before a stop; about 25s behind a load balancer."},
 		{"gateway.listen", "0.0.0.0:8080", "Address of the gateway, host:port."},
-		{"gateway.retrieval_timeout", "30s", "How long a request waits for the first byte and between two writes."},
-		{"gateway.max_concurrent_requests", "4096", "Requests in progress at once; 0 means no bound."},
 		{"gateway.hosts", "", "What each host name serves: deserialised, subdomain, trustless, website or none. See docs/gateway-hosts.md."},
 		{"gateway.root_redirect", "", "Where the path / leads, a path or a URL; empty: to a page that says what this is."},
 		{"gateway.codec_conversion", "false", "Serve data in other codecs than it is stored in, such as UnixFS as dag-json."},
 		{"gateway.routing_api", "false", "Serve the delegated routing API under /routing/v1 too, to anyone."},
+	}, gatewayLimits(), []row{
 		{"gateway.pinned_only", "false", "Serve only what the peers of the cluster hold, and answer 404 for all else without looking for it."},
 		{"gateway.landing_page", "", "What is at /: a file with HTML, or a URL to redirect to; empty: a page that explains the gateway."},
 		{"gateway.robots_file", "", "File that is served as /robots.txt; empty: crawlers are asked to leave content alone."},
@@ -78,7 +78,7 @@ func table() []row {
 		{"log.level", "info", "Least level that is logged: debug, info, warn or error."},
 		{"log.format", "text", "Form of a log line: text or json."},
 		{"ipfs", "", "Kubo's own settings by kubo's names, for example Pubsub.Enabled: true."},
-	}
+	})
 }
 
 // sectionDoc is the comment above a section of a printed configuration.

@@ -55,10 +55,7 @@ func (c Config) checkPeer(fs *faults) {
 	if c.DrainDelay < 0 {
 		fs.add("drain_delay", "must not be negative, is %s", c.DrainDelay)
 	}
-	checkPositive(fs, "gateway.retrieval_timeout", c.Gateway.RetrievalTimeout)
-	if c.Gateway.MaxConcurrentRequests < 0 {
-		fs.add("gateway.max_concurrent_requests", "must be 0 or above, is %d", c.Gateway.MaxConcurrentRequests)
-	}
+	c.Gateway.checkLimits(fs)
 }
 
 func (c Config) checkCluster(fs *faults) {
@@ -246,7 +243,9 @@ func checkPositive(fs *faults, path string, d time.Duration) {
 }
 
 func checkLeast(fs *faults, path string, n, least int) {
-	if n < least {
+	if n < 0 && least == 0 {
+		fs.add(path, "must be 0 or above, is %d", n)
+	} else if n < least {
 		fs.add(path, "must be at least %d, is %d", least, n)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	kubonode "github.com/ipfs/kubo/core/node"
 	"github.com/libp2p/go-libp2p/core/routing"
 
-	"github.com/underlay/underlay/gateway/policy"
+	"github.com/underlay/underlay/gateway/limits"
 )
 
 // newBackend makes what the policy leaves of the node readable for boxo's handler, and returns what it reads blocks from.
@@ -30,7 +30,7 @@ func newBackend(o Options, cfg *config.Config) (blockservice.BlockService, boxo.
 		if o.Held != nil {
 			blocks = blockservice.New(n.Blocks.Blockstore(), o.Held)
 		}
-		return wrapBackend(o.Policy, blocks, n.Routing, n.Namesys)
+		return readBlocks(o, blocks, n.Routing, n.Namesys)
 	}
 	store := n.Blocks.Blockstore()
 	records := offlineroute.NewOfflineRouter(n.Repo.Datastore(), n.RecordValidator)
@@ -41,7 +41,7 @@ func newBackend(o Options, cfg *config.Config) (blockservice.BlockService, boxo.
 	if o.NamesOver != nil {
 		names = o.NamesOver(names)
 	}
-	return wrapBackend(o.Policy, blockservice.New(store, offline.Exchange(store)), records, names)
+	return readBlocks(o, blockservice.New(store, offline.Exchange(store)), records, names)
 }
 
 func localNames(n *core.IpfsNode, cfg *config.Config, records routing.ValueStore) (namesys.NameSystem, error) {
@@ -78,13 +78,15 @@ func (t tellingStatus) Resolve(ctx context.Context, p path.Path, o ...namesys.Re
 	return result, err
 }
 
-func wrapBackend(p *policy.Policy, blocks blockservice.BlockService, records routing.ValueStore, names namesys.NameSystem) (blockservice.BlockService, boxo.IPFSBackend, error) {
-	allowed := p.Blocks(blocks)
+// readBlocks makes a backend that reads what is not denied from blocks, at a bounded cost.
+func readBlocks(o Options, blocks blockservice.BlockService, records routing.ValueStore, names namesys.NameSystem) (blockservice.BlockService, boxo.IPFSBackend, error) {
+	allowed := o.Policy.Blocks(blocks)
 	b, err := boxo.NewBlocksBackend(allowed,
 		boxo.WithValueStore(records),
-		boxo.WithNameSystem(p.Names(tellingStatus{names})))
+		boxo.WithNameSystem(o.Policy.Names(tellingStatus{names})))
 	if err != nil {
 		return nil, nil, fmt.Errorf("make gateway backend: %w", err)
 	}
-	return allowed, p.Backend(b), nil
+	bounded := limits.Backend(b, allowed, limits.BackendOptions{Entries: o.Limits.DirectoryEntries, Depth: o.Limits.PathDepth})
+	return allowed, o.Policy.Backend(bounded), nil
 }

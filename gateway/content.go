@@ -42,7 +42,12 @@ func (c content) Links(ctx context.Context, directory cid.Cid, f func(*ipld.Link
 	if err != nil {
 		return fmt.Errorf("read its root: %w", err)
 	}
-	return d.ForEachLink(ctx, f)
+	return d.ForEachLink(ctx, func(l *ipld.Link) error {
+		if err := ctx.Err(); err != nil { // blocks that are here come without a look at it
+			return err
+		}
+		return f(l)
+	})
 }
 
 // Node returns a node of structured data and the name of its codec. It is nil if it does not follow its codec.

@@ -152,7 +152,7 @@ func TestContentComesFromAnotherPeer(t *testing.T) {
 }
 
 func TestMissingContentTimesOut(t *testing.T) {
-	g := start(t, Options{Node: newNode(t, true, nil), RetrievalTimeout: 200 * time.Millisecond})
+	g := start(t, Options{Node: newNode(t, true, nil), Limits: Limits{Retrieval: 200 * time.Millisecond}})
 	began := time.Now()
 	got := ask(t, "GET", g.url+"/ipfs/"+absent)
 	if got.StatusCode != http.StatusGatewayTimeout {

@@ -23,7 +23,6 @@ import (
 const (
 	readHeaderTimeout      = 10 * time.Second
 	idleTimeout            = 75 * time.Second
-	maxHeaderBytes         = 64 << 10
 	defaultShutdownTimeout = 5 * time.Second
 )
 
@@ -54,12 +53,8 @@ type Options struct {
 	// RobotsFile is served as /robots.txt. Empty: crawlers are asked to leave content alone.
 	RobotsFile string
 
-	// RetrievalTimeout bounds the wait for the first byte, and between bytes, of a response. 0 takes the node's
-	// Gateway.RetrievalTimeout.
-	RetrievalTimeout time.Duration
-	// MaxConcurrentRequests is the number of requests in progress above which further ones get 429. 0 takes the
-	// node's Gateway.MaxConcurrentRequests.
-	MaxConcurrentRequests int
+	Trust  Trust // who may say for whom it asks
+	Limits Limits
 	// ShutdownTimeout is how long responses in progress may go on once Serve's context ends; 0 means 5 s.
 	ShutdownTimeout time.Duration
 
@@ -80,7 +75,7 @@ type Gateway struct {
 
 // New makes a gateway for the listener l, which it owns from then on. Until Open has been called it answers that it is
 // alive and that it starts; nothing is answered before Serve. The caller must call Close, also after Serve returned. Of the
-// options it looks at ShutdownTimeout and Logger alone.
+// options it looks at Trust, Limits, ShutdownTimeout and Logger alone.
 func New(l net.Listener, o Options) *Gateway {
 	o = o.withDefaults()
 	g := &Gateway{log: o.Logger}
@@ -91,7 +86,9 @@ func New(l net.Listener, o Options) *Gateway {
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*g.handler.Load()).ServeHTTP(w, r) }),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    o.Limits.HeaderBytes,
+		WriteTimeout:      o.Limits.writeTimeout(),
+		Connections:       o.connections(),
 		Grace:             o.ShutdownTimeout,
 		Logger:            o.Logger,
 	})
@@ -136,6 +133,7 @@ func (o Options) withDefaults() Options {
 	if o.ShutdownTimeout <= 0 {
 		o.ShutdownTimeout = defaultShutdownTimeout
 	}
+	o.Limits = o.Limits.filled()
 	return o
 }
 

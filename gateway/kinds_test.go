@@ -2,11 +2,9 @@ package gateway
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
-	boxo "github.com/ipfs/boxo/gateway"
 	"github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/internal/gatewayspec"
@@ -117,26 +115,16 @@ func TestTrustlessHostsOfTheNode(t *testing.T) {
 	}
 }
 
-// What a balancer says of host and scheme, after package forwarded has made sure who says it, is where redirects lead.
+// What a balancer says of host and scheme is where redirects lead.
 func TestRedirectsBehindTLS(t *testing.T) {
 	f, err := gatewayspec.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := newSpecNode(t, f)
-	cfg, err := node.Repo.Config()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := (Options{Node: node, Hosts: map[string]Host{"own.test": {Kind: Subdomain}}}).withDefaults()
-	_, backend, err := newBackend(o, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conf := settings(cfg, o)
-	hosts := newHostRules(&conf, o.Hosts)
-	content := hosts.choose(contentHandler(conf, backend, true), contentHandler(conf, backend, false))
-	handler := onOneHost(boxo.NewHostnameHandler(conf, backend, content))
+	g := start(t, Options{
+		Node: newSpecNode(t, f), Hosts: map[string]Host{"own.test": {Kind: Subdomain}},
+		Trust: Trust{Proxies: prefixes(t, "127.0.0.0/8"), Headers: []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}},
+	})
 	root, inlined := f.Site(), strings.NewReplacer("-", "--", ".", "-").Replace(f.Website())
 	for _, c := range []struct{ host, forwarded, proto, path, location string }{
 		{"own.test", "", "https", "/ipfs/" + root, "https://" + root + ".ipfs.own.test/"},
@@ -147,23 +135,22 @@ func TestRedirectsBehindTLS(t *testing.T) {
 		{"inner:8080", root + ".ipfs.own.test", "https", "/index.html", ""},
 		{root + ".ipfs.own.test", "other.test", "https", "/index.html", ""},
 	} {
-		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", c.path, nil)
-		r.Host = c.host
+		header := []string{"Host", c.host}
 		for name, value := range map[string]string{"X-Forwarded-Host": c.forwarded, "X-Forwarded-Proto": c.proto} {
 			if value != "" {
-				r.Header.Set(name, value)
+				header = append(header, name, value)
 			}
 		}
-		handler.ServeHTTP(w, r)
+		got := ask(t, "GET", g.url+c.path, header...)
 		want := http.StatusMovedPermanently
 		switch {
 		case c.forwarded == "other.test":
-			want = http.StatusBadRequest // no path of content
+			want = http.StatusNotFound // no path of content
 		case c.location == "":
 			want = http.StatusOK
 		}
-		if w.Code != want || w.Header().Get("Location") != c.location {
-			t.Errorf("%+v: %d to %q", c, w.Code, w.Header().Get("Location"))
+		if got.StatusCode != want || got.Header.Get("Location") != c.location {
+			t.Errorf("%+v: %d to %q", c, got.StatusCode, got.Header.Get("Location"))
 		}
 	}
 }

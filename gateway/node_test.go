@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -227,4 +228,17 @@ func converse(t *testing.T, address, requests string) (answers []reply) {
 		answers = append(answers, reply{resp, body})
 	}
 	return answers
+}
+
+// prefixes parses prefixes.
+func prefixes(t *testing.T, list ...string) (found []netip.Prefix) {
+	t.Helper()
+	for _, text := range list {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, p)
+	}
+	return found
 }

@@ -53,7 +53,7 @@ func TestPagesTellWhatIsMissing(t *testing.T) {
 }
 
 func TestTimeoutHasAReason(t *testing.T) {
-	g := start(t, Options{Node: newNode(t, true, nil), RetrievalTimeout: 200 * time.Millisecond})
+	g := start(t, Options{Node: newNode(t, true, nil), Limits: Limits{Retrieval: 200 * time.Millisecond}})
 	for _, path := range []string{"/ipfs/" + absent, "/ipfs/" + absent + "/dir/"} {
 		got := ask(t, "GET", g.url+path, "Accept", accepts)
 		page := string(got.body)

@@ -12,19 +12,22 @@ import (
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
 
+	"github.com/underlay/underlay/gateway/forwarded"
 	"github.com/underlay/underlay/gateway/pages"
 	"github.com/underlay/underlay/gateway/policy"
 	"github.com/underlay/underlay/gateway/ranges"
 )
 
-// newHandler is the whole public surface. Its layers, from outside: tunnels, the one name of the host, what load balancers ask,
-// errors in words, responses that break off, our own pages for our own host names, translation of host names to content paths,
-// and the table of paths; content then has Etags and several ranges, and is what its host may be served.
+// newHandler is the whole public surface. Its layers, from outside: who asks, tunnels, the one name of the host, errors that
+// nobody keeps, what load balancers ask, errors in words, what each client may do, our own pages for our own host names,
+// translation of host names to content paths, and the table of paths. Content then passes what is denied, what its host may be
+// served, what is done at once, Etags and several ranges.
 func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	cfg, err := o.Node.Repo.Config()
 	if err != nil {
 		return nil, fmt.Errorf("read the node's settings: %w", err)
 	}
+	o.Limits = o.Limits.over(cfg.Gateway)
 	blocks, backend, err := newBackend(o, cfg)
 	if err != nil {
 		return nil, err
@@ -39,11 +42,9 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
 
 	paths := http.NewServeMux()
-	var content http.Handler = own.Listings(contentHandler(unhurried(conf), backend, true), contentHandler(conf, backend, true))
-	content = hosts.choose(content, contentHandler(conf, backend, false))
-	content = ranges.New(content)
-	content = mendEtags(content)
-	content = o.Policy.Wrap(headers.Wrap(content), nil)
+	full := own.Listings(contentHandler(unhurried(conf), backend, true), contentHandler(conf, backend, true))
+	content := o.Limits.work(mendEtags(ranges.New(hosts.choose(full, contentHandler(conf, backend, false)))))
+	content = o.Policy.Wrap(content, nil)
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.Handle("/", own)
@@ -56,8 +57,8 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", onOwnHosts(own, conf, backend, byHost))
-	all := policy.Uncacheable(ready.answer(own.Errors(top)))
-	return acceptTunnels(onOneHost(all)), nil
+	all := policy.Uncacheable(ready.answer(own.Errors(o.Limits.clients(top))))
+	return forwarded.New(o.Trust, acceptTunnels(onOneHost(all))), nil
 }
 
 // pageOptions says what pages people get.
@@ -68,7 +69,8 @@ func pageOptions(o Options, cfg *config.Config, conf boxo.Config, c pages.Conten
 		Robots:         o.RobotsFile,
 		PlainErrors:    conf.DisableHTMLErrors,
 		Diagnostics:    conf.DiagnosticServiceURL,
-		ListingTimeout: conf.RetrievalTimeout,
+		Entries:        o.Limits.DirectoryEntries,
+		ListingTimeout: o.Limits.Retrieval,
 		Logger:         o.Logger,
 	}
 }

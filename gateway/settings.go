@@ -10,22 +10,17 @@ import (
 func settings(cfg *config.Config, o Options) boxo.Config {
 	gw := cfg.Gateway
 	c := boxo.Config{
-		DeserializedResponses:   gw.DeserializedResponses.WithDefault(config.DefaultDeserializedResponses),
-		AllowCodecConversion:    o.CodecConversion || gw.AllowCodecConversion.WithDefault(config.DefaultAllowCodecConversion),
-		DisableHTMLErrors:       gw.DisableHTMLErrors.WithDefault(config.DefaultDisableHTMLErrors),
-		NoDNSLink:               gw.NoDNSLink,
-		RetrievalTimeout:        gw.RetrievalTimeout.WithDefault(config.DefaultRetrievalTimeout),
-		MaxRequestDuration:      gw.MaxRequestDuration.WithDefault(config.DefaultMaxRequestDuration),
-		MaxConcurrentRequests:   int(gw.MaxConcurrentRequests.WithDefault(int64(config.DefaultMaxConcurrentRequests))),
-		MaxRangeRequestFileSize: int64(gw.MaxRangeRequestFileSize.WithDefault(uint64(config.DefaultMaxRangeRequestFileSize))),
-		DiagnosticServiceURL:    gw.DiagnosticServiceURL.WithDefault(config.DefaultDiagnosticServiceURL),
-		MetricsRegistry:         o.Metrics,
-	}
-	if o.RetrievalTimeout > 0 {
-		c.RetrievalTimeout = o.RetrievalTimeout
-	}
-	if o.MaxConcurrentRequests > 0 {
-		c.MaxConcurrentRequests = o.MaxConcurrentRequests
+		DeserializedResponses: gw.DeserializedResponses.WithDefault(config.DefaultDeserializedResponses),
+		AllowCodecConversion:  o.CodecConversion || gw.AllowCodecConversion.WithDefault(config.DefaultAllowCodecConversion),
+		DisableHTMLErrors:     gw.DisableHTMLErrors.WithDefault(config.DefaultDisableHTMLErrors),
+		NoDNSLink:             gw.NoDNSLink,
+		// Concurrent requests and the wait for content are bounded by a layer of ours, see package limits.
+		MaxRequestDuration:          o.Limits.Duration,
+		MaxRangeRequestFileSize:     o.Limits.RangeFileSize,
+		MaxDeserializedResponseSize: o.Limits.FileSize,
+		MaxUnixFSDAGResponseSize:    o.Limits.ResponseSize,
+		DiagnosticServiceURL:        gw.DiagnosticServiceURL.WithDefault(config.DefaultDiagnosticServiceURL),
+		MetricsRegistry:             o.Metrics,
 	}
 	if c.MetricsRegistry == nil {
 		// boxo would fall back to the process-wide registry, which other nodes in this process share.

@@ -56,21 +56,44 @@ func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, logger *slog
 	if c.Gateway.PinnedOnly {
 		held = p.Held()
 	}
+	o := gatewayListenerOptions(c, logger)
+	o.Node, o.NamesOver, o.Held = p.PublicNode(), p.NamesOver, held
+	o.LandingPage, o.RobotsFile, o.RootRedirect = c.Gateway.LandingPage, c.Gateway.RobotsFile, c.Gateway.RootRedirect
+	o.Hosts, o.CodecConversion, o.RoutingAPI = gatewayHosts(c.Gateway.Hosts), c.Gateway.CodecConversion, c.Gateway.RoutingAPI
+	o.Policy = denied.policy
+	return o
+}
+
+// gatewayListenerOptions are what the gateway needs before there is a peer.
+func gatewayListenerOptions(c config.Config, logger *slog.Logger) gateway.Options {
 	return gateway.Options{
-		Policy:                denied.policy,
-		Node:                  p.PublicNode(),
-		NamesOver:             p.NamesOver,
-		Hosts:                 gatewayHosts(c.Gateway.Hosts),
-		RootRedirect:          c.Gateway.RootRedirect,
-		CodecConversion:       c.Gateway.CodecConversion,
-		RoutingAPI:            c.Gateway.RoutingAPI,
-		Held:                  held,
-		LandingPage:           c.Gateway.LandingPage,
-		RobotsFile:            c.Gateway.RobotsFile,
-		RetrievalTimeout:      c.Gateway.RetrievalTimeout,
-		MaxConcurrentRequests: c.Gateway.MaxConcurrentRequests,
-		ShutdownTimeout:       c.ShutdownTimeout / 2,
-		Logger:                logger,
+		Trust:           gateway.Trust{Proxies: config.Prefixes(c.Gateway.TrustedProxies), Headers: c.Gateway.TrustedHeaders},
+		Limits:          gatewayLimits(c.Gateway),
+		ShutdownTimeout: c.ShutdownTimeout / 2,
+		Logger:          logger,
+	}
+}
+
+func gatewayLimits(g config.Gateway) gateway.Limits {
+	return gateway.Limits{
+		Unlimited:         config.Prefixes(g.UnlimitedClients),
+		ClientRate:        g.ClientRate,
+		ClientBurst:       g.ClientBurst,
+		ClientRequests:    g.ClientRequests,
+		ClientConnections: g.ClientConnections,
+		MaxConnections:    g.MaxConnections,
+		Retrieval:         g.RetrievalTimeout,
+		Duration:          g.MaxRequestDuration,
+		Concurrent:        g.MaxConcurrentRequests,
+		SendRate:          g.MinSendRate,
+		ReadPause:         g.MaxReadPause,
+		PathLength:        g.MaxPathLength,
+		PathDepth:         g.MaxPathDepth,
+		HeaderBytes:       g.MaxHeaderBytes,
+		FileSize:          int64(g.MaxFileSize),
+		ResponseSize:      int64(g.MaxResponseSize),
+		RangeFileSize:     int64(g.MaxRangeFileSize),
+		DirectoryEntries:  g.MaxDirectoryEntries,
 	}
 }
 

@@ -40,7 +40,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 		return err
 	}
 
-	gw := gateway.New(listeners.gateway, gateway.Options{ShutdownTimeout: conf.ShutdownTimeout / 2, Logger: logger})
+	gw := gateway.New(listeners.gateway, gatewayListenerOptions(conf, logger))
 	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
 
 	p, err := peer.Open(ctx, peerOptions(conf, born, logger, env.fatal))

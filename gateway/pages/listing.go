@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
-// mostEntries is how many entries a listing has at most: more are of no use to people, and cost memory.
+// mostEntries is how many entries a listing has at most, unless the options say otherwise: more are of no use to people, and cost memory.
 const mostEntries = 10_000
 
 // listingData is what the template of a listing gets.
@@ -71,7 +72,7 @@ var errEnough = errors.New("enough entries")
 
 func (p *Pages) entries(ctx context.Context, directory cid.Cid, at string, data *listingData) (total uint64, err error) {
 	err = p.Content.Links(ctx, directory, func(l *ipld.Link) error {
-		if len(data.Entries) == mostEntries {
+		if len(data.Entries) == cmp.Or(p.Entries, mostEntries) {
 			data.More = true
 			return errEnough
 		}

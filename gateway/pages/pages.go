@@ -43,6 +43,7 @@ type Options struct {
 	PlainErrors bool   // no HTML for errors
 	Diagnostics string // URL of a page that finds out why content is not found, which gets ?cid=; empty: there is none
 
+	Entries        int           // how many a listing has at most; 0 means 10,000
 	ListingTimeout time.Duration // how long a directory may take to be read; 0: as long as it takes
 
 	Logger *slog.Logger // is told of failures of the gateway itself

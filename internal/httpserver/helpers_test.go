@@ -106,8 +106,10 @@ func dial(t testing.TB, addr string) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &client{conn, bufio.NewReader(conn)}
+	return newClient(conn)
 }
+
+func newClient(conn net.Conn) *client { return &client{conn, bufio.NewReader(conn)} }
 
 func (c *client) send() error {
 	_, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n")

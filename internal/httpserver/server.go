@@ -31,7 +31,8 @@ const (
 	drainStep = 5 * time.Millisecond
 )
 
-// Options say what to serve, and within which limits. Bodies have none: they may be of any size and take any time.
+// Options say what to serve, and within which limits. The bodies of requests have none: they may be of any size and take any
+// time.
 type Options struct {
 	Name              string // what is served, for errors and logs
 	Handler           http.Handler
@@ -39,6 +40,8 @@ type Options struct {
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration // of a connection, until its next request
 	MaxHeaderBytes    int
+	WriteTimeout      time.Duration // for an answer, unless its handler sets another deadline; 0: none
+	Connections       Bounds
 	Grace             time.Duration // how long requests may go on once Serve's context ends
 	Logger            *slog.Logger
 }
@@ -68,17 +71,20 @@ type Server struct {
 // Close must be called. The connections that l accepts must be comparable, as pointers are. l should come from Listen.
 func New(l net.Listener, o Options) *Server {
 	s := &Server{name: o.Name, listener: listener{l}, conns: newConnections(), grace: o.Grace, log: o.Logger}
-	if s.accepts = s.listener; o.TLS != nil {
-		s.accepts = tls.NewListener(s.listener, o.TLS)
+	crowd := newCrowd(o.Connections)
+	if s.accepts = (bounded{s.listener, crowd}); o.TLS != nil {
+		s.accepts = tls.NewListener(s.accepts, o.TLS)
 	}
 	s.base, s.cut = context.WithCancel(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.http = &http.Server{
-		Handler:           s.running.wrap(s.lastWhenDraining(o.Handler)),
+		Handler:           s.running.wrap(crowd.wrap(s.lastWhenDraining(o.Handler))),
 		ConnState:         s.conns.changed,
+		ConnContext:       crowd.connContext,
 		ReadHeaderTimeout: o.ReadHeaderTimeout,
 		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    o.MaxHeaderBytes,
+		WriteTimeout:      o.WriteTimeout,
 		// Requests outlive the context given to Serve, so that a drain can finish them.
 		BaseContext: func(net.Listener) context.Context { return s.base },
 		ErrorLog:    slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),

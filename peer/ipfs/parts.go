@@ -86,6 +86,9 @@ func replaceExchange(wider exchange.Interface, life fx.Lifecycle, r repo.Repo, h
 	if _, ok := r.(nodeRepo); !ok {
 		return wider
 	}
+	if network, ok := wider.(exchange.SessionExchange); ok {
+		wider = newPacedExchange(network)
+	}
 	x := swap.New(h, store, wider)
 	life.Append(fx.StopHook(x.Close))
 	return x
