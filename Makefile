@@ -62,6 +62,10 @@ bench-names: build ## compare keys and names with a plain single kubo (BENCH_ROU
 bench-files: build ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
 	go test -run '^$$' -bench Files -benchtime 1x -timeout 1h ./internal/stockbench
 
+.PHONY: bench-gateway
+bench-gateway: build ## compare the gateway with a bare net/http server, nginx and a plain kubo (BENCH_ROUNDS=5)
+	go test -run '^$$' -bench Gateway -benchtime 1x -timeout 1h ./internal/stockbench
+
 .PHONY: fmt
 fmt: ## format the source
 	gofmt -w $$(git ls-files '*.go')

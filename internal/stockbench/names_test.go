@@ -40,7 +40,7 @@ func startPlainKubo(b *testing.B) *side {
 	s.initKubo(h)
 	s.startKubo(h)
 	b.Cleanup(h.kubo.stop)
-	plain := &side{name: "stock", client: newClient(), hosts: []*host{{rpc: localURL(h.kuboAPI)}}}
+	plain := &side{name: "stock", client: newClient(), hosts: []*host{{rpc: localURL(h.kuboAPI), pids: []int{h.kubo.pid()}}}, gateway: localURL(h.kuboGateway)}
 	itest.Eventually(b, time.Minute, func() error {
 		if err := h.kubo.check(); err != nil {
 			b.Fatal(err)
