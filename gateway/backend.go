@@ -17,17 +17,25 @@ import (
 	"github.com/libp2p/go-libp2p/core/routing"
 )
 
+// newBlocks returns the blocks that the gateway shows: with Gateway.NoFetch only those that the node has.
+func newBlocks(n *core.IpfsNode, cfg *config.Config) blockservice.BlockService {
+	if !cfg.Gateway.NoFetch {
+		return n.Blocks
+	}
+	store := n.Blocks.Blockstore()
+	return blockservice.New(store, offline.Exchange(store))
+}
+
 // newBackend makes the node readable for boxo's handler. With Gateway.NoFetch nothing leaves the node: blocks, path
 // resolution and names all come from its own stores.
-func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
+func newBackend(o Options, cfg *config.Config, blocks blockservice.BlockService) (boxo.IPFSBackend, error) {
 	n := o.Node
 	if !cfg.Gateway.NoFetch {
-		return wrapBackend(boxo.NewBlocksBackend(n.Blocks,
+		return wrapBackend(boxo.NewBlocksBackend(blocks,
 			boxo.WithValueStore(n.Routing),
 			boxo.WithNameSystem(tellingStatus{n.Namesys}),
 			boxo.WithResolver(n.UnixFSPathResolver)))
 	}
-	store := n.Blocks.Blockstore()
 	records := offlineroute.NewOfflineRouter(n.Repo.Datastore(), n.RecordValidator)
 	names, err := localNames(n, cfg, records)
 	if err != nil {
@@ -36,7 +44,7 @@ func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
 	if o.NamesOver != nil {
 		names = o.NamesOver(names)
 	}
-	return wrapBackend(boxo.NewBlocksBackend(blockservice.New(store, offline.Exchange(store)),
+	return wrapBackend(boxo.NewBlocksBackend(blocks,
 		boxo.WithValueStore(records),
 		boxo.WithNameSystem(tellingStatus{names}),
 		boxo.WithResolver(n.OfflineUnixFSPathResolver)))

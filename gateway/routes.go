@@ -7,10 +7,13 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/ipfs/boxo/blockservice"
 	boxo "github.com/ipfs/boxo/gateway"
 	"github.com/ipfs/kubo/config"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
+
+	"github.com/underlay/underlay/gateway/hot"
 )
 
 const landingPage = `<!DOCTYPE html>
@@ -36,16 +39,22 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the node's settings: %w", err)
 	}
-	backend, err := newBackend(o, cfg)
+	blocks := newBlocks(o.Node, cfg)
+	backend, err := newBackend(o, cfg, blocks)
 	if err != nil {
 		return nil, err
 	}
 	conf := settings(cfg, o)
+	cache, err := newCache(o, conf, blocks)
+	if err != nil {
+		return nil, err
+	}
+	backend = cache.Backend(backend)
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
 	pages := pages{redirect: cfg.Gateway.RootRedirect, draining: draining}
 
 	paths := http.NewServeMux()
-	content := headers.Wrap(boxo.NewHandler(conf, backend))
+	content := headers.Wrap(cache.Wrap(boxo.NewHandler(conf, backend)))
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.HandleFunc("/{$}", pages.root)
@@ -58,6 +67,21 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
 	return top, nil
+}
+
+// newCache makes the memory of hot files.
+func newCache(o Options, conf boxo.Config, blocks blockservice.BlockService) (*hot.Cache, error) {
+	return hot.New(hot.Options{
+		Blocks:  blocks,
+		Local:   blocks.Blockstore(),
+		Memory:  o.CacheBytes,
+		Timeout: conf.RetrievalTimeout,
+		KnownHost: func(host string) bool {
+			_, ok := conf.PublicGateways[host]
+			return ok
+		},
+		Metrics: conf.MetricsRegistry,
+	})
 }
 
 // mountRouting serves /routing/v1 only where the node's settings ask for it by name. kubo does so by default, but a
