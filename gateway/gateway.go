@@ -74,6 +74,7 @@ func Open(o Options, l net.Listener) (*Gateway, error) {
 	g.server = httpserver.New(l, httpserver.Options{
 		Name:              "gateway",
 		Handler:           handler,
+		ClearHTTP2:        true,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,

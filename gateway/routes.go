@@ -54,7 +54,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	pages := pages{redirect: cfg.Gateway.RootRedirect, draining: draining}
 
 	paths := http.NewServeMux()
-	content := headers.Wrap(cache.Wrap(boxo.NewHandler(conf, backend)))
+	content := cache.Wrap(boxo.NewHandler(conf, backend))
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.HandleFunc("/{$}", pages.root)

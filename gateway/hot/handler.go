@@ -8,7 +8,12 @@ import (
 	"strings"
 
 	"github.com/ipfs/go-cid"
+
+	"github.com/underlay/underlay/internal/httpserver"
 )
+
+// smallAnswer is up to which length an answer goes out in one piece, if its beginning is all of it.
+const smallAnswer = 12 << 10
 
 // answer is what the handler has said of a file under one name. It does not change.
 type answer struct {
@@ -55,6 +60,9 @@ func (c *Cache) serve(w http.ResponseWriter, r *http.Request, a *answer, k key, 
 		if first, err = s.next(); err != nil {
 			return false
 		}
+	}
+	if length <= smallAnswer && int64(len(first)) >= length {
+		httpserver.Gather(r)
 	}
 	a.writeHeader(w, k, from, length)
 	if r.Method == http.MethodGet {

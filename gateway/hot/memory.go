@@ -3,7 +3,6 @@ package hot
 import (
 	"math"
 	"runtime/debug"
-
 )
 
 const (
