@@ -38,7 +38,8 @@ type Options struct {
 	// MaxConcurrentRequests is the number of requests in progress above which further ones get 429. 0 takes the
 	// node's Gateway.MaxConcurrentRequests.
 	MaxConcurrentRequests int
-	// CacheBytes is how much memory hot files may take. 0 means a sixteenth of the memory there is.
+	// CacheBytes is how much memory hot files may take. 0 means a sixteenth of the memory there is, and less than 0 that
+	// nothing is kept.
 	CacheBytes int64
 	// ShutdownTimeout is how long responses in progress may go on once Serve's context ends; 0 means 5 s.
 	ShutdownTimeout time.Duration

@@ -7,13 +7,10 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/ipfs/boxo/blockservice"
 	boxo "github.com/ipfs/boxo/gateway"
 	"github.com/ipfs/kubo/config"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
-
-	"github.com/underlay/underlay/gateway/hot"
 )
 
 const landingPage = `<!DOCTYPE html>
@@ -45,7 +42,7 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 		return nil, err
 	}
 	conf := settings(cfg, o)
-	cache, err := newCache(o, conf, blocks)
+	cache, err := newHotFiles(o, conf, blocks)
 	if err != nil {
 		return nil, err
 	}
@@ -67,21 +64,6 @@ func newHandler(o Options, draining func() bool) (http.Handler, error) {
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
 	return top, nil
-}
-
-// newCache makes the memory of hot files.
-func newCache(o Options, conf boxo.Config, blocks blockservice.BlockService) (*hot.Cache, error) {
-	return hot.New(hot.Options{
-		Blocks:  blocks,
-		Local:   blocks.Blockstore(),
-		Memory:  o.CacheBytes,
-		Timeout: conf.RetrievalTimeout,
-		KnownHost: func(host string) bool {
-			_, ok := conf.PublicGateways[host]
-			return ok
-		},
-		Metrics: conf.MetricsRegistry,
-	})
 }
 
 // mountRouting serves /routing/v1 only where the node's settings ask for it by name. kubo does so by default, but a
