@@ -42,6 +42,8 @@ type Gateway struct {
 	RetrievalTimeout time.Duration `yaml:"retrieval_timeout"`
 	// MaxConcurrentRequests bounds the requests in progress; 0 means no bound.
 	MaxConcurrentRequests int `yaml:"max_concurrent_requests"`
+	// CacheMiB is how much memory hot files may take, in MiB; 0 means a sixteenth of what there is, -1 none.
+	CacheMiB int `yaml:"cache_mib"`
 }
 
 // API configures the private listeners.

@@ -37,6 +37,7 @@ func table() []row {
 		{"gateway.listen", "0.0.0.0:8080", "Address of the gateway, host:port."},
 		{"gateway.retrieval_timeout", "30s", "How long a request waits for the first byte and between two writes."},
 		{"gateway.max_concurrent_requests", "4096", "Requests in progress at once; 0 means no bound."},
+		{"gateway.cache_mib", "0", "Memory for files that are asked for often, in MiB; 0: a sixteenth of what there is, -1: none."},
 		{"api.listen", "127.0.0.1:9095", "Address of the IPFS RPC and the cluster REST API, host:port."},
 		{"api.rest_listen", "127.0.0.1:9094", "Second address for the REST API alone, host:port; empty turns it off."},
 		{"api.admin_token", "", "Token that may do everything on this peer, at least 32 characters; empty: none. See docs/access.md."},

@@ -48,6 +48,9 @@ func (c Config) checkPeer(fs *faults) {
 	}
 	checkPositive(fs, "shutdown_timeout", c.ShutdownTimeout)
 	checkPositive(fs, "gateway.retrieval_timeout", c.Gateway.RetrievalTimeout)
+	if c.Gateway.CacheMiB < -1 {
+		fs.add("gateway.cache_mib", "must be -1 or above, is %d", c.Gateway.CacheMiB)
+	}
 	if c.Gateway.MaxConcurrentRequests < 0 {
 		fs.add("gateway.max_concurrent_requests", "must be 0 or above, is %d", c.Gateway.MaxConcurrentRequests)
 	}

@@ -51,6 +51,7 @@ func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.
 		NamesOver:             p.NamesOver,
 		RetrievalTimeout:      c.Gateway.RetrievalTimeout,
 		MaxConcurrentRequests: c.Gateway.MaxConcurrentRequests,
+		CacheBytes:            int64(c.Gateway.CacheMiB) << 20,
 		ShutdownTimeout:       c.ShutdownTimeout / 2,
 		Logger:                logger,
 	}
