@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -16,6 +17,7 @@ type counting struct {
 
 func (c counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.before(r)
+	w.Header().Set("Content-Length", strconv.Itoa(c.size))
 	_, _ = w.Write(bytes.Repeat([]byte("x"), c.size))
 }
 

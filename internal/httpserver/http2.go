@@ -47,10 +47,12 @@ func (h *clear2) wrap(next http.Handler) http.Handler {
 func (h *clear2) serve(conn *resumed) {
 	server, l := h.configure(), &single{conn: make(chan net.Conn, 1), closed: make(chan struct{}), addr: conn.LocalAddr()}
 	l.conn <- conn
+	gone := make(chan struct{})
 	server.ConnState = func(c net.Conn, state http.ConnState) {
 		h.conns.changed(c, state)
 		if state == http.StateClosed {
 			_ = l.Close() // never fails
+			close(gone)
 		}
 	}
 	server.Protocols = new(http.Protocols)
@@ -60,8 +62,13 @@ func (h *clear2) serve(conn *resumed) {
 		return
 	}
 	defer h.leave(server)
-	_ = server.Serve(l) // ends with its connection, and says so
-	<-l.closed
+	_ = server.Serve(l) // ends with its connection or when it is told to, and says so
+	select {
+	case <-l.conn: // it was told to before it began
+		_ = conn.Close()
+	default:
+		<-gone
+	}
 }
 
 func (h *clear2) enter(server *http.Server) bool {
