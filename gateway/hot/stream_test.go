@@ -286,3 +286,8 @@ func TestLyingNodes(t *testing.T) {
 		t.Errorf("a child that is smaller than its node says: %q, %v", piece, err)
 	}
 }
+
+// rootOf is the CID of a raw block.
+func rootOf(content []byte) cid.Cid {
+	return cid.NewCidV1(cid.Raw, blocks.NewBlock(content).Cid().Hash())
+}
