@@ -53,8 +53,9 @@ func (c *Cache) serve(w http.ResponseWriter, r *http.Request, a *answer, k key, 
 		}
 	}
 	var first []byte
-	s := c.open(r.Context(), a.root, a.size, from, from+length, c.local)
+	s := c.open(r.Context(), a.root, a.size, from, from+length, c.fetchInTime)
 	defer s.Close()
+	s.now = c.local
 	if r.Method == http.MethodGet && length > 0 {
 		var err error
 		if first, err = s.next(); err != nil {
@@ -66,7 +67,7 @@ func (c *Cache) serve(w http.ResponseWriter, r *http.Request, a *answer, k key, 
 	}
 	a.writeHeader(w, k, from, length)
 	if r.Method == http.MethodGet {
-		s.get = c.fetchInTime
+		s.now = s.get
 		s.send(w, first, length)
 	}
 	return true

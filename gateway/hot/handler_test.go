@@ -1,6 +1,7 @@
 package hot
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,8 @@ import (
 	"github.com/ipfs/boxo/blockservice"
 	boxo "github.com/ipfs/boxo/gateway"
 	mdtest "github.com/ipfs/boxo/ipld/merkledag/test"
+	blocks "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -133,5 +136,38 @@ func TestCutAnswers(t *testing.T) {
 	}
 	if got := get(h, target); got.Code == http.StatusOK {
 		t.Errorf("without its root: %d", got.Code)
+	}
+}
+
+// some are blocks of which only a few are here.
+type some struct {
+	blockservice.BlockService
+	here map[cid.Cid]bool
+}
+
+func (s some) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
+	if !s.here[c] {
+		return nothing{}.Get(ctx, c)
+	}
+	return s.GetBlock(ctx, c)
+}
+
+// A file of which the beginning is here is answered from memory, and the rest comes from other peers.
+func TestTheRestMayComeFromElsewhere(t *testing.T) {
+	store := mdtest.Bserv()
+	content := noise(20*blockSize, 6)
+	root := file(t, store, content, true)
+	c, h, handled := newGateway(t, store)
+	c.o.Local = some{store, map[cid.Cid]bool{root: true, rootOf(content[:blockSize]): true}}
+	target := "/ipfs/" + root.String()
+	get(h, target)
+	c.nodes.InvalidateAll()
+	if got := get(h, target); got.Body.String() != string(content) || *handled != 1 {
+		t.Errorf("%d bytes, answered %d times by the handler", got.Body.Len(), *handled)
+	}
+	c.nodes.InvalidateAll()
+	c.o.Local = nothing{}
+	if got := get(h, target); got.Body.String() != string(content) || *handled != 2 {
+		t.Errorf("%d bytes of a file that is not here, answered %d times by the handler", got.Body.Len(), *handled)
 	}
 }

@@ -22,7 +22,8 @@ const (
 // stream reads a file in order, from any place. It reads ahead when something is not in memory. It is for one goroutine.
 type stream struct {
 	cache   *Cache
-	get     getNode
+	get     getNode // for what is read ahead
+	now     getNode // for what is needed now
 	keep    bool
 	at      int64 // the next byte
 	horizon int64 // nothing is read ahead from here on
@@ -64,7 +65,7 @@ func (p *part) room() int64 {
 // Close must be called.
 func (c *Cache) open(ctx context.Context, root cid.Cid, size, offset, horizon int64, get getNode) *stream {
 	return &stream{
-		cache: c, get: get, keep: size <= c.largest, at: offset, horizon: min(horizon, size), ctx: ctx,
+		cache: c, get: get, now: get, keep: size <= c.largest, at: offset, horizon: min(horizon, size), ctx: ctx,
 		queue: []item{{part: &part{cid: root, to: size}}},
 	}
 }
@@ -136,7 +137,7 @@ func (s *stream) read(p *part) (*node, error) {
 			return n, nil
 		}
 		s.lookAhead()
-		return s.get(s.ctx, p.cid, s.keep)
+		return s.now(s.ctx, p.cid, s.keep)
 	}
 	select {
 	case <-p.done:
