@@ -6,7 +6,7 @@ module=$(go list -m)
 
 # Every package and what it may import of ours. Tests may import more.
 declare -A allowed=(
-	[config]="" [consensus]="" [gateway]="" [proxy]="consensus" [proxy/access]="consensus" [proxy/psa]="consensus" [peer]="consensus"
+	[config]="" [consensus]="" [gateway]="" [gateway/hot]="" [proxy]="consensus" [proxy/access]="consensus" [proxy/psa]="consensus" [peer]="consensus"
 	[cmd/underlay]="config gateway proxy proxy/access proxy/psa peer"
 )
 
