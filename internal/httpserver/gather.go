@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -93,6 +94,14 @@ func (c *conn) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	return c.TCPConn.Write(p)
+}
+
+// ReadFrom implements io.ReaderFrom, by which the server has the kernel copy.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	if err := c.release(); err != nil {
+		return 0, err
+	}
+	return c.TCPConn.ReadFrom(r)
 }
 
 // hold keeps what is written while an answer is gathered. What does not fit any more has to be written, after what was held.

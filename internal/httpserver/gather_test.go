@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // counting is a handler that counts the pieces in which its answers leave.
@@ -75,6 +76,22 @@ func TestGatheredAnswerOfAnySize(t *testing.T) {
 			}
 		}
 		client.CloseIdleConnections()
+	}
+}
+
+// A body that the kernel copies comes after its header.
+func TestGatheredAnswerThatIsCopied(t *testing.T) {
+	content := strings.Repeat("0123456789abcdef", 1000)
+	s := serve(t, listenLoopback(t), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Gather(r)
+		http.ServeContent(w, r, "name.txt", time.Time{}, strings.NewReader(content))
+	}), patience)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for range 3 {
+		if got, err := fetch(client, "http://"+s.addr); err != nil || got != content {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
 	}
 }
 
