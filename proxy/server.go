@@ -40,11 +40,3 @@ func Handler(rpc, psa, rest http.Handler) http.Handler {
 	mux.Handle("/", rest)
 	return mux
 }
-
-// Members serves what the other members ask of this peer: rpc is the part of the RPC API that is for them, rest the REST API.
-func Members(rpc, rest http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle(consensusPath, rest)
-	mux.Handle("/", rpc)
-	return mux
-}

@@ -10,8 +10,8 @@ import (
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/internal/tlsfiles"
 	"github.com/underlay/underlay/peer"
-	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/access"
+	"github.com/underlay/underlay/proxy/rpc"
 )
 
 // accessFiles is what the settings of access name files for.
@@ -72,7 +72,7 @@ func (e *entrance) clients(h http.Handler) http.Handler { return e.guard.Wrap(h,
 func (e *entrance) pinning(h http.Handler) http.Handler { return e.guard.Wrap(h, access.Pinning) }
 
 // members adds to what members of the cluster may ask what they ask each other about credentials.
-func (e *entrance) members(rpc *proxy.RPC) http.Handler {
+func (e *entrance) members(rpc *rpc.API) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", rpc.Members)
 	mux.Handle(access.KnownPath, e.registry.Known())

@@ -2,17 +2,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
 
+	"github.com/ipfs/boxo/exchange"
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/peer"
-	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/psa"
+	"github.com/underlay/underlay/proxy/rest"
+	"github.com/underlay/underlay/proxy/rpc"
 )
 
 // This file turns the configuration into each component's own options; components do not know package config.
@@ -40,15 +43,22 @@ func peerOptions(c config.Config, logger *slog.Logger, fatal func(error)) peer.O
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
 		Logger:         logger,
-		NoteFailure:    proxy.NoteFailure,
+		NoteFailure:    rpc.NoteFailure,
 		Fatal:          fatal,
 	}
 }
 
 func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.Options {
+	var held exchange.Interface
+	if c.Gateway.PinnedOnly {
+		held = p.Held()
+	}
 	return gateway.Options{
 		Node:                  p.PublicNode(),
 		NamesOver:             p.NamesOver,
+		Held:                  held,
+		LandingPage:           c.Gateway.LandingPage,
+		RobotsFile:            c.Gateway.RobotsFile,
 		RetrievalTimeout:      c.Gateway.RetrievalTimeout,
 		MaxConcurrentRequests: c.Gateway.MaxConcurrentRequests,
 		CacheBytes:            int64(c.Gateway.CacheMiB) << 20,
@@ -57,8 +67,8 @@ func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.
 	}
 }
 
-func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) proxy.RPCOptions {
-	return proxy.RPCOptions{
+func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) rpc.Options {
+	return rpc.Options{
 		Node:     p.Node(),
 		Repo:     filepath.Join(c.DataDir, "ipfs"),
 		Pinset:   p,
@@ -78,12 +88,21 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 	return psa.Options{State: requests, Cluster: requests, Logger: logger}
 }
 
-func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) proxy.RESTOptions {
-	return proxy.RESTOptions{
-		Cluster:   p.API(),
-		Monitor:   p.Monitor(),
-		RPC:       p.RPC,
-		Ready:     p.Ready,
+// errEnding is what load balancers are told of a peer that answers for a little longer.
+var errEnding = errors.New("this peer is about to stop")
+
+// restOptions needs to know when the listeners will end, and before that whether the process has been told to.
+func restOptions(ctx, ending context.Context, p *peer.Peer, logger *slog.Logger) rest.Options {
+	return rest.Options{
+		Cluster: p.API(),
+		Monitor: p.Monitor(),
+		RPC:     p.RPC,
+		Ready: func() error {
+			if ending.Err() != nil {
+				return errEnding
+			}
+			return p.Ready()
+		},
 		Pinset:    p,
 		Events:    p,
 		Ending:    ctx,

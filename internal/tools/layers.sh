@@ -6,8 +6,10 @@ module=$(go list -m)
 
 # Every package and what it may import of ours. Tests may import more.
 declare -A allowed=(
-	[config]="" [consensus]="" [gateway]="" [gateway/hot]="" [proxy]="consensus" [proxy/access]="consensus" [proxy/psa]="consensus" [peer]="consensus"
-	[cmd/underlay]="config gateway proxy proxy/access proxy/psa peer"
+	[config]="" [consensus]="" [gateway]="" [peer]="consensus"
+	[gateway/hot]="" [gateway/pages]=""
+	[proxy]="" [proxy/access]="consensus" [proxy/member]="consensus" [proxy/psa]="consensus" [proxy/rest]="consensus" [proxy/rpc]="consensus"
+	[cmd/underlay]="config gateway proxy proxy/access proxy/member proxy/psa proxy/rest proxy/rpc peer"
 )
 
 fail=0

@@ -65,7 +65,7 @@ func (s *Service) remove(ctx context.Context, id requestID) error {
 }
 
 // errNoRequest says that no request has the identifier that was given.
-var errNoRequest error = fault{http.StatusNotFound, errors.New("there is no such request")}
+var errNoRequest error = failure{http.StatusNotFound, errors.New("there is no such request")}
 
 // find reads a request.
 func (s *Service) find(ctx context.Context, id requestID) (record, error) {
@@ -142,7 +142,7 @@ func (d *draft) add(r request) error {
 		return err
 	}
 	if len(data) > consensus.MaxValueBytes {
-		return fault{http.StatusRequestEntityTooLarge, fmt.Errorf("the request takes %d bytes, at most %d", len(data), consensus.MaxValueBytes)}
+		return failure{http.StatusRequestEntityTooLarge, fmt.Errorf("the request takes %d bytes, at most %d", len(data), consensus.MaxValueBytes)}
 	}
 	c, err := d.claim(r.pin.Cid)
 	if err != nil {

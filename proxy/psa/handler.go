@@ -8,7 +8,7 @@ import (
 	"github.com/rs/cors"
 
 	"github.com/underlay/underlay/consensus"
-	"github.com/underlay/underlay/proxy"
+	"github.com/underlay/underlay/proxy/fault"
 )
 
 // Handler serves the API, with its routes at the root. It asks nobody who he is: what does stands around it, and refuses
@@ -39,7 +39,7 @@ func (s *Service) Handler() http.Handler {
 
 // fail answers with the status of err and the API's error body. It is the only place where the API logs.
 func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status := proxy.ErrorStatus(err)
+	status := fault.Status(err)
 	level := s.logger.Debug
 	if status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		level = s.logger.Warn
@@ -49,13 +49,13 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *Service) refuseRoute(http.ResponseWriter, *http.Request) error {
-	return fault{http.StatusNotFound, errors.New("there is nothing at this path; requests are at /pins")}
+	return failure{http.StatusNotFound, errors.New("there is nothing at this path; requests are at /pins")}
 }
 
 func (s *Service) refuseMethod(allowed string) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", allowed)
-		return fault{http.StatusMethodNotAllowed, errors.New("method " + r.Method + " is not allowed here")}
+		return failure{http.StatusMethodNotAllowed, errors.New("method " + r.Method + " is not allowed here")}
 	}
 }
 
@@ -64,7 +64,7 @@ func (s *Service) refuseOtherSites(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := protection.Check(r); err != nil {
-			s.fail(w, r, fault{http.StatusForbidden, err})
+			s.fail(w, r, failure{http.StatusForbidden, err})
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -1,0 +1,2 @@
+// Package consistency lets requests choose how fresh a read of the pinset must be.
+package consistency
