@@ -50,7 +50,8 @@ bench-pins: ## compare pins with the stock three peers (BENCH_PINS=10000,100000 
 bench-rpc: ## compare add, pin/add and cat through a balancer with the stock three peers (BENCH_ROUNDS=5)
 bench-names: ## compare keys and names with a plain single kubo (BENCH_ROUNDS=5)
 bench-files: ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
-bench-pins bench-rpc bench-names bench-files: bench-%: build
+bench-gateway: ## compare the gateway with a bare net/http server, nginx and a plain kubo (BENCH_ROUNDS=5)
+bench-pins bench-rpc bench-names bench-files bench-gateway: bench-%: build
 	go test -run '^$$' -bench '(?i)$*' -benchtime 1x -timeout 6h ./internal/stockbench
 
 fmt: ## format the source

@@ -35,6 +35,7 @@ require (
 	github.com/libp2p/go-libp2p v0.48.0 // hosts, the private network, the handshake
 	github.com/libp2p/go-libp2p-gorpc v0.6.0 // calls between peers, as the orchestrator uses it
 	github.com/libp2p/go-libp2p-pubsub v0.16.0 // gossip of the peers' metrics
+	github.com/maypok86/otter/v2 v2.4.0 // memory of the gateway's hot files: keys are exact, reads take no lock, what is rare does not displace what is hot
 	github.com/multiformats/go-multiaddr v0.16.1 // addresses
 	github.com/multiformats/go-multibase v0.3.0 // CIDs in the form that old double hashes are made of
 	github.com/multiformats/go-multicodec v0.10.0 // names of codecs

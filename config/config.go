@@ -107,6 +107,8 @@ type Gateway struct {
 	PurgeURL string `yaml:"purge_url"`
 	// PurgeTokenFile is a file with the bearer token for PurgeURL.
 	PurgeTokenFile string `yaml:"purge_token_file"`
+	// CacheMiB is how much memory hot files may take, in MiB; 0 means a sixteenth of what there is, -1 none.
+	CacheMiB int `yaml:"cache_mib"`
 }
 
 // API configures the private listeners.

@@ -51,6 +51,7 @@ func table() []row {
 		{"gateway.denied_status", "410", "Status for denied content when the rule asks for none: 410, or 451 for legal reasons."},
 		{"gateway.purge_url", "", "URL that is told what was denied, so that a CDN forgets it; empty: nobody is. The same on all peers."},
 		{"gateway.purge_token_file", "", "File with the bearer token for that URL, read again for each call."},
+		{"gateway.cache_mib", "0", "Memory for files that are asked for often, in MiB; 0: a sixteenth of what there is, -1: none."},
 		{"api.listen", "127.0.0.1:9095", "Address of the IPFS RPC and the cluster REST API, host:port."},
 		{"api.rest_listen", "127.0.0.1:9094", "Second address for the REST API alone, host:port; empty turns it off."},
 		{"api.admin_token", "", "Token that may do everything on this peer, at least 32 characters; empty: none. See docs/access.md."},

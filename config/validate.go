@@ -56,6 +56,9 @@ func (c Config) checkPeer(fs *faults) {
 		fs.add("drain_delay", "must not be negative, is %s", c.DrainDelay)
 	}
 	c.Gateway.checkLimits(fs)
+	if c.Gateway.CacheMiB < -1 {
+		fs.add("gateway.cache_mib", "must be -1 or above, is %d", c.Gateway.CacheMiB)
+	}
 }
 
 func (c Config) checkCluster(fs *faults) {

@@ -72,6 +72,8 @@ func TestValidate(t *testing.T) {
 		{"counts", func(c *Config) { c.Gateway.MaxConcurrentRequests, c.Cluster.PinWorkers = -1, 0 }, []string{
 			"gateway.max_concurrent_requests: must be 0 or above, is -1", "cluster.pin_workers: must be at least 1, is 0"}},
 		{"drain delay", func(c *Config) { c.DrainDelay = -1 }, []string{"drain_delay: must not be negative, is -1ns"}},
+		{"cache below", func(c *Config) { c.Gateway.CacheMiB = -2 }, []string{"gateway.cache_mib: must be -1 or above, is -2"}},
+		{"no cache", func(c *Config) { c.Gateway.CacheMiB = -1 }, nil},
 		{"secret of other letters", func(c *Config) { c.Cluster.Secret = Secret(strings.Repeat("x", 64)) },
 			[]string{"cluster.secret: must be 64 hexadecimal digits, has other characters among them"}},
 		{"secret", func(c *Config) { c.Cluster.Secret = testSecret }, nil},

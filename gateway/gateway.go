@@ -55,6 +55,9 @@ type Options struct {
 
 	Trust  Trust // who may say for whom it asks
 	Limits Limits
+	// CacheBytes is how much memory hot files may take. 0 means a sixteenth of the memory there is, and less than 0 that
+	// nothing is kept.
+	CacheBytes int64
 	// ShutdownTimeout is how long responses in progress may go on once Serve's context ends; 0 means 5 s.
 	ShutdownTimeout time.Duration
 
@@ -84,6 +87,7 @@ func New(l net.Listener, o Options) *Gateway {
 	g.server = httpserver.New(l, httpserver.Options{
 		Name:              "gateway",
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*g.handler.Load()).ServeHTTP(w, r) }),
+		ClearHTTP2:        true,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    o.Limits.HeaderBytes,

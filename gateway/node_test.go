@@ -30,7 +30,7 @@ import (
 )
 
 // newNode opens a real kubo node on a store in memory. An online one listens on loopback and knows nobody.
-func newNode(t *testing.T, online bool, edit func(*config.Config)) *core.IpfsNode {
+func newNode(t testing.TB, online bool, edit func(*config.Config)) *core.IpfsNode {
 	t.Helper()
 	identity, err := config.CreateIdentity(io.Discard, []options.KeyGenerateOption{options.Key.Type(options.Ed25519Key)})
 	if err != nil {
@@ -69,7 +69,7 @@ func connect(t *testing.T, a, b *core.IpfsNode) {
 }
 
 // add stores a file tree and returns its path.
-func add(t *testing.T, node *core.IpfsNode, f files.Node) path.ImmutablePath {
+func add(t testing.TB, node *core.IpfsNode, f files.Node) path.ImmutablePath {
 	t.Helper()
 	api, err := coreapi.NewCoreAPI(node)
 	if err != nil {

@@ -34,6 +34,11 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	}
 	conf := settings(cfg, o)
 	hosts := newHostRules(&conf, o.Hosts)
+	cache, err := newHotFiles(o, conf.MetricsRegistry, hosts, blocks)
+	if err != nil {
+		return nil, err
+	}
+	backend = cache.Backend(backend)
 	own, err := pages.New(pageOptions(o, cfg, conf, newContent(blocks, backend)))
 	if err != nil {
 		return nil, err
@@ -43,8 +48,8 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 
 	paths := http.NewServeMux()
 	full := own.Listings(contentHandler(unhurried(conf), backend, true), contentHandler(conf, backend, true))
-	content := o.Limits.work(mendEtags(ranges.New(hosts.choose(full, contentHandler(conf, backend, false)))))
-	content = o.Policy.Wrap(content, nil)
+	worked := o.Limits.work(mendEtags(ranges.New(hosts.choose(full, contentHandler(conf, backend, false)))))
+	content := o.Policy.Wrap(hosts.choose(cache.Wrap(worked), worked), nil)
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
 	paths.Handle("/", own)

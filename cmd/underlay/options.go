@@ -69,6 +69,7 @@ func gatewayListenerOptions(c config.Config, logger *slog.Logger) gateway.Option
 	return gateway.Options{
 		Trust:           gateway.Trust{Proxies: config.Prefixes(c.Gateway.TrustedProxies), Headers: c.Gateway.TrustedHeaders},
 		Limits:          gatewayLimits(c.Gateway),
+		CacheBytes:      int64(c.Gateway.CacheMiB) << 20,
 		ShutdownTimeout: c.ShutdownTimeout / 2,
 		Logger:          logger,
 	}

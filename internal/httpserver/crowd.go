@@ -141,14 +141,21 @@ func (g *guest) run(d int) {
 type guestKey struct{}
 
 // connContext lets handlers find their connection, as http.Server.ConnContext.
-func (c *crowd) connContext(ctx context.Context, conn net.Conn) context.Context {
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
+func (c *crowd) connContext(ctx context.Context, at net.Conn) context.Context {
+	for {
+		switch outer := at.(type) {
+		case *tls.Conn:
+			at = outer.NetConn()
+		case *resumed:
+			at = outer.Conn
+		case *conn:
+			at = outer.tcpConn
+		case *guest:
+			return context.WithValue(ctx, guestKey{}, outer)
+		default:
+			return ctx
+		}
 	}
-	if g, ok := conn.(*guest); ok {
-		return context.WithValue(ctx, guestKey{}, g)
-	}
-	return ctx
 }
 
 // wrap keeps connections from making room for others while next works for them.

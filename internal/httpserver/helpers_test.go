@@ -18,7 +18,12 @@ import (
 const patience = 20 * time.Second
 
 func newServer(l net.Listener, handler http.Handler, grace time.Duration) *Server {
-	return New(l, Options{Name: "pages", Handler: handler, Grace: grace, Logger: slog.New(slog.DiscardHandler)})
+	return newServerWith(l, Options{Handler: handler, Grace: grace})
+}
+
+func newServerWith(l net.Listener, o Options) *Server {
+	o.Name, o.Logger = "pages", slog.New(slog.DiscardHandler)
+	return New(l, o)
 }
 
 // serving is a server at work.
@@ -32,8 +37,13 @@ type serving struct {
 // serve starts a server that ends with the test.
 func serve(t testing.TB, l net.Listener, handler http.Handler, grace time.Duration) *serving {
 	t.Helper()
+	return serveOn(t, l, Options{Handler: handler, Grace: grace})
+}
+
+func serveOn(t testing.TB, l net.Listener, o Options) *serving {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &serving{Server: newServer(l, handler, grace), addr: l.Addr().String(), cancel: cancel, done: make(chan error, 1)}
+	s := &serving{Server: newServerWith(l, o), addr: l.Addr().String(), cancel: cancel, done: make(chan error, 1)}
 	go func() { s.done <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()

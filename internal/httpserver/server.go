@@ -29,6 +29,8 @@ const (
 	handlerGrace = 2 * time.Second
 	// drainStep is how often a drain looks at the connections.
 	drainStep = 5 * time.Millisecond
+	// streams is how many requests a client may have in progress on one connection of HTTP/2.
+	streams = 128
 )
 
 // Options say what to serve, and within which limits. The bodies of requests have none: they may be of any size and take any
@@ -37,6 +39,7 @@ type Options struct {
 	Name              string // what is served, for errors and logs
 	Handler           http.Handler
 	TLS               *tls.Config // nil: none is spoken
+	ClearHTTP2        bool        // HTTP/2 is spoken, without TLS, with clients that begin with it
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration // of a connection, until its next request
 	MaxHeaderBytes    int
@@ -53,6 +56,7 @@ type Server struct {
 	accepts  net.Listener // what comes from listener, with TLS if that is spoken
 	http     *http.Server
 	conns    *connections
+	clear2   *clear2
 	running  handlers
 	draining atomic.Bool
 	grace    time.Duration
@@ -72,15 +76,30 @@ type Server struct {
 func New(l net.Listener, o Options) *Server {
 	s := &Server{name: o.Name, listener: listener{l}, conns: newConnections(), grace: o.Grace, log: o.Logger}
 	crowd := newCrowd(o.Connections)
-	if s.accepts = (bounded{s.listener, crowd}); o.TLS != nil {
-		s.accepts = tls.NewListener(s.accepts, o.TLS)
+	if s.accepts = newGathered(bounded{s.listener, crowd}); o.TLS != nil {
+		s.accepts = tls.NewListener(bounded{s.listener, crowd}, o.TLS)
 	}
 	s.base, s.cut = context.WithCancel(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
-	s.http = &http.Server{
-		Handler:           s.running.wrap(crowd.wrap(s.lastWhenDraining(o.Handler))),
-		ConnState:         s.conns.changed,
-		ConnContext:       crowd.connContext,
+	handler := crowd.wrap(s.lastWhenDraining(o.Handler))
+	s.clear2 = &clear2{conns: s.conns, servers: make(map[*http.Server]bool), configure: func() *http.Server {
+		return s.configure(o, crowd, handler)
+	}}
+	if o.ClearHTTP2 {
+		s.http = s.configure(o, crowd, s.clear2.wrap(handler))
+	} else {
+		s.http = s.configure(o, crowd, handler)
+	}
+	s.http.ConnState = s.changed
+	return s
+}
+
+// configure makes what answers requests within the limits of the options.
+func (s *Server) configure(o Options, crowd *crowd, handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           s.running.wrap(handler),
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return crowd.connContext(withConn(ctx, c), c) },
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams, WriteByteTimeout: o.WriteTimeout},
 		ReadHeaderTimeout: o.ReadHeaderTimeout,
 		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    o.MaxHeaderBytes,
@@ -89,7 +108,14 @@ func New(l net.Listener, o Options) *Server {
 		BaseContext: func(net.Listener) context.Context { return s.base },
 		ErrorLog:    slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
-	return s
+}
+
+// changed notes a connection's state, as http.Server.ConnState. What an answer has left to be sent goes out at its end.
+func (s *Server) changed(c net.Conn, state http.ConnState) {
+	if held, ok := c.(*conn); ok && state == http.StateIdle {
+		_ = held.release() // the next read fails too
+	}
+	s.conns.changed(c, state)
 }
 
 // Addr is the listener's address.
@@ -164,6 +190,7 @@ func (s *Server) drain(accepting <-chan struct{}) {
 	case <-accepting:
 	case <-ctx.Done():
 	}
+	s.clear2.sayGoodbye()
 	tick := time.NewTicker(drainStep)
 	defer tick.Stop()
 	for open := s.conns.closeQuiet(began); open > 0; open = s.conns.closeQuiet(began) {
@@ -180,6 +207,7 @@ func (s *Server) drain(accepting <-chan struct{}) {
 // they have written so far would look complete.
 func (s *Server) halt() error {
 	err := s.http.Close()
+	s.clear2.close()
 	s.cut()
 	if !s.running.wait(handlerGrace) {
 		return fmt.Errorf("stop %s on %s: %d requests still run %s after they were cut", s.name, s.Addr(), s.running.count(), handlerGrace)

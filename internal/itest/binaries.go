@@ -46,6 +46,9 @@ func ClusterCtl(t testing.TB) string { t.Helper(); return binary(t, ctlPkg) }
 // ClusterService returns the path of the stock cluster peer, of the version that we embed.
 func ClusterService(t testing.TB) string { t.Helper(); return binary(t, servicePkg) }
 
+// Program returns the path of a program of this module, by the path of its package.
+func Program(t testing.TB, pkg string) string { t.Helper(); return binary(t, pkg) }
+
 var building sync.Map // package path to func() (string, error): each is built once in a test process
 
 func build(pkg string) (string, error) {

@@ -160,3 +160,6 @@ func run(t testing.TB, env []string, program string, args ...string) {
 		t.Fatalf("%s %v: %v\n%s", filepath.Base(program), args, err, out)
 	}
 }
+
+// Gateway is the URL of kubo's gateway.
+func (h *Host) Gateway() string { return localURL(h.kuboGateway) }

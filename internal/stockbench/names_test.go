@@ -38,7 +38,7 @@ func startPlainKubo(b *testing.B) *side {
 	h := stock.New(b, 1).Hosts[0]
 	h.InitKubo()
 	h.StartKubo()
-	plain := &side{name: "stock", client: newClient(), hosts: []*host{{rpc: h.RPC()}}}
+	plain := &side{name: "stock", client: newClient(), hosts: []*host{{rpc: h.RPC(), pids: []int{h.Kubo.PID()}}}, gateway: h.Gateway()}
 	itest.Eventually(b, time.Minute, func() error {
 		if err := h.Kubo.Check(); err != nil {
 			b.Fatal(err)

@@ -29,6 +29,7 @@ type side struct {
 	control
 	existing []string // CIDs that were pinned before the measurements, at least one
 	balancer string   // URL of a balancer in front of the hosts, if there is one
+	gateway  string   // URL of the first host's gateway, where it is measured
 }
 
 // control drives the processes of a side. Every function returns when its work is done, except start, which does not

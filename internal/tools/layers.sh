@@ -7,7 +7,7 @@ module=$(go list -m)
 # Every package and what it may import of ours. Tests may import more.
 declare -A allowed=(
 	[config]="" [consensus]="" [gateway]="" [peer]="consensus"
-	[gateway/forwarded]="" [gateway/limits]="" [gateway/pages]=""
+	[gateway/forwarded]="" [gateway/hot]="" [gateway/limits]="" [gateway/pages]=""
 	[proxy]="" [proxy/access]="consensus" [proxy/member]="consensus" [proxy/psa]="consensus" [proxy/rest]="consensus" [proxy/rpc]="consensus"
 	[cmd/underlay]="config gateway gateway/policy proxy proxy/access proxy/member proxy/psa proxy/rest proxy/rpc peer peer/denylist"
 )
