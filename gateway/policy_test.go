@@ -16,6 +16,7 @@ import (
 	"github.com/ipfs/kubo/config"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/coreapi"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/underlay/underlay/gateway/policy"
 )
@@ -176,21 +177,7 @@ func TestDeniedWhileSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := p.Generation()
-	last := under(t, node, file, "")
-	api, err := coreapi.NewCoreAPI(node)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for { // the last block of the file
-		n, err := api.Dag().Get(t.Context(), last)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(n.Links()) == 0 {
-			break
-		}
-		last = n.Links()[len(n.Links())-1].Cid
-	}
+	last := lastBlock(t, node, file)
 	deny(t, p, "/ipfs/"+last.String())
 	if p.Generation() == before {
 		t.Error("the generation is the same")
@@ -198,6 +185,54 @@ func TestDeniedWhileSent(t *testing.T) {
 	rest, err := io.ReadAll(resp.Body)
 	if err == nil || bytes.Contains(rest, data[len(data)-1000:]) {
 		t.Errorf("%d bytes came, and the end: %v", len(rest), err)
+	}
+}
+
+// What is in memory was allowed when it came there.
+func TestDeniedAfterItWasKept(t *testing.T) {
+	node := newNode(t, false, nil)
+	data := noise(3 << 20)
+	file := add(t, node, files.NewBytesFile(data))
+	p := policy.Open(policy.Options{})
+	metrics := prometheus.NewRegistry()
+	g := start(t, Options{Node: node, Policy: p, Metrics: metrics})
+	for range 3 {
+		if got := ask(t, "GET", g.url+file.String()); !bytes.Equal(got.body, data) {
+			t.Fatalf("before: %s, %d bytes", got.Status, len(got.body))
+		}
+	}
+	if hits := figure(t, metrics, "underlay_gateway_cache_hits_total", "answers"); hits < 2 {
+		t.Fatalf("%v answers came from memory", hits)
+	}
+	deny(t, p, "/ipfs/"+under(t, node, file, "").String()) // the file itself
+	if got := ask(t, "GET", g.url+file.String()); got.StatusCode != gone {
+		t.Errorf("the file: %s", got.Status)
+	}
+	another := add(t, node, files.NewBytesFile(noise(5<<20)))
+	other := g.url + another.String()
+	for range 3 {
+		if got := ask(t, "GET", other); got.StatusCode != http.StatusOK {
+			t.Fatalf("another file: %s", got.Status)
+		}
+	}
+	deny(t, p, "/ipfs/"+lastBlock(t, node, another).String())
+	if resp, body, err := stream(t, other); err == nil && resp.StatusCode < 400 {
+		t.Errorf("a file with a denied block: %s, %d bytes", resp.Status, len(body))
+	}
+}
+
+// lastBlock returns the last block of a file.
+func lastBlock(t *testing.T, node *core.IpfsNode, file path.ImmutablePath) cid.Cid {
+	t.Helper()
+	for last := under(t, node, file, ""); ; {
+		n, err := node.DAG.Get(t.Context(), last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(n.Links()) == 0 {
+			return last
+		}
+		last = n.Links()[len(n.Links())-1].Cid
 	}
 }
 

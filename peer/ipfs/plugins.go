@@ -10,6 +10,10 @@ import (
 	"github.com/ipfs/kubo/repo/fsrepo"
 )
 
+// noRepo is where kubo finds no plugins and no denylists of a repository: they would be those of the whole process. Without a
+// name it would look into the working directory.
+const noRepo = "/nonexistent"
+
 // loadPlugins registers kubo's datastores and codecs, our datastore of blocks, and our parts in place of kubo's, which is
 // to be done once in a process however many nodes it runs, and keeps the libraries' loggers to errors.
 var loadPlugins = sync.OnceValue(func() error {
@@ -20,7 +24,7 @@ var loadPlugins = sync.OnceValue(func() error {
 			return fmt.Errorf("quiet the logger %s: %w", name, err)
 		}
 	}
-	plugins, err := loader.NewPluginLoader("")
+	plugins, err := loader.NewPluginLoader(noRepo)
 	if err != nil {
 		return fmt.Errorf("load kubo's plugins: %w", err)
 	}
