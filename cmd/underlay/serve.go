@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
@@ -15,9 +14,6 @@ import (
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/member"
-	"github.com/underlay/underlay/proxy/psa"
-	"github.com/underlay/underlay/proxy/rest"
-	"github.com/underlay/underlay/proxy/rpc"
 )
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
@@ -61,9 +57,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	ending := ctx
 	ctx, end := outlive(ctx, conf.DrainDelay, gw.Drain)
 	defer end()
-	rest := rest.New(restOptions(ctx, ending, p, denied, logger))
-	pinning := psa.New(psaOptions(p, logger))
-	rpc, err := rpc.New(rpcOptions(conf, p, listeners.api, logger))
+	private, err := openAPIs(ctx, ending, conf, p, denied, listeners.api, logger)
 	if err != nil {
 		return err
 	}
@@ -71,20 +65,12 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	withdraw := announce(conf, listeners.api.Addr(), env, logger)
 	defer func() { err = errors.Join(err, withdraw()) }()
 
-	members := peer.FromMembers(member.Handler(door.members(rpc), rest))
+	members := peer.FromMembers(member.Handler(door.members(private.rpc), private.rest))
 	inside := []func(context.Context) error{
-		p.Serve, denied.serve, door.registry.Serve, pinning.Serve, proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
+		p.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,
+		proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 	}
-	clients := []func(context.Context) error{gatewayServes}
-	for l, h := range map[net.Listener]http.Handler{
-		listeners.api:  door.clients(proxy.Handler(rpc.Clients, pinning.Handler(), rest)),
-		listeners.rest: door.clients(rest),
-		listeners.psa:  door.pinning(pinning.Handler()),
-	} {
-		if l != nil {
-			clients = append(clients, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)
-		}
-	}
+	clients := append(private.servers(conf, files, listeners, door, logger), gatewayServes)
 	logServing(conf, p, logger)
 	return serveInStages(ctx, inside, clients)
 }

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/peer"
+	"github.com/underlay/underlay/proxy"
+	"github.com/underlay/underlay/proxy/psa"
+	"github.com/underlay/underlay/proxy/rest"
+	"github.com/underlay/underlay/proxy/rpc"
+)
+
+// apis are a peer's private APIs.
+type apis struct {
+	rpc     *rpc.API
+	rest    http.Handler
+	pinning *psa.Service
+}
+
+// openAPIs makes the private APIs of a peer whose RPC API listens on l. Their streams end with ctx; they are not ready any more
+// when ending ends.
+func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, denied *denials, l net.Listener, logger *slog.Logger) (apis, error) {
+	api, err := rpc.New(rpcOptions(conf, p, l, logger))
+	if err != nil {
+		return apis{}, err
+	}
+	return apis{rpc: api, rest: rest.New(restOptions(ctx, ending, p, denied, logger)), pinning: psa.New(psaOptions(p, logger))}, nil
+}
+
+// servers serves the APIs to clients, on each listener that there is.
+func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, logger *slog.Logger) (servers []func(context.Context) error) {
+	for l, h := range map[net.Listener]http.Handler{
+		listeners.api:  door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.rest)),
+		listeners.rest: door.clients(a.rest),
+		listeners.psa:  door.pinning(a.pinning.Handler()),
+	} {
+		if l != nil {
+			servers = append(servers, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)
+		}
+	}
+	return servers
+}
