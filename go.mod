@@ -8,6 +8,8 @@ require (
 	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.18.23 // the region of the instance it runs on
 	github.com/aws/aws-sdk-go-v2/service/ec2 v1.276.0 // finds the other peers by the tags of their instances
 	github.com/aws/aws-sdk-go-v2/service/ssm v1.67.0 // the record of a cluster's first members
+	github.com/chromedp/cdproto v0.159.0 // what chromedp tells of the browser's requests, for tests
+	github.com/chromedp/chromedp v0.23.0 // tests look at the gateway's pages in a real browser
 	github.com/cockroachdb/pebble/v2 v2.1.5 // the replicated state and the index of blocks on disk
 	github.com/getkin/kin-openapi v0.153.0 // tests hold answers against docs/openapi.yaml
 	github.com/gofrs/flock v0.13.1 // one process per data directory
@@ -27,10 +29,12 @@ require (
 	github.com/ipfs/go-ipld-format v0.6.3 // nodes and their errors
 	github.com/ipfs/go-log/v2 v2.9.2 // quiets the libraries' loggers
 	github.com/ipfs/kubo v0.42.0 // the IPFS node and its RPC commands; the stock ipfs for tests
+	github.com/ipld/go-ipld-prime v0.24.0 // decodes the structured data that the gateway shows
 	github.com/libp2p/go-libp2p v0.48.0 // hosts, the private network, the handshake
 	github.com/libp2p/go-libp2p-gorpc v0.6.0 // calls between peers, as the orchestrator uses it
 	github.com/libp2p/go-libp2p-pubsub v0.16.0 // gossip of the peers' metrics
 	github.com/multiformats/go-multiaddr v0.16.1 // addresses
+	github.com/multiformats/go-multicodec v0.10.0 // names of codecs
 	github.com/multiformats/go-multihash v0.2.3 // CIDs in tests
 	github.com/multiformats/go-multistream v0.6.1 // protocol negotiation of the handshake
 	github.com/prometheus/client_golang v1.23.2 // the gateway handler's metrics registry
@@ -104,6 +108,7 @@ require (
 	github.com/gammazero/deque v1.2.1 // indirect
 	github.com/getsentry/sentry-go v0.27.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-kit/log v0.2.1 // indirect
 	github.com/go-logfmt/logfmt v0.6.0 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
@@ -159,7 +164,6 @@ require (
 	github.com/ipld/go-car v0.6.3 // indirect
 	github.com/ipld/go-car/v2 v2.17.0 // indirect
 	github.com/ipld/go-codec-dagpb v1.7.0 // indirect
-	github.com/ipld/go-ipld-prime v0.24.0 // indirect
 	github.com/ipshipyard/p2p-forge v0.9.0 // indirect
 	github.com/jackpal/go-nat-pmp v1.0.2 // indirect
 	github.com/jbenet/go-temp-err-catcher v0.1.0 // indirect
@@ -181,7 +185,7 @@ require (
 	github.com/libp2p/go-libp2p-kad-dht v0.40.0 // indirect
 	github.com/libp2p/go-libp2p-kbucket v0.8.0 // indirect
 	github.com/libp2p/go-libp2p-pubsub-router v0.6.0 // indirect
-	github.com/libp2p/go-libp2p-record v0.3.1 // indirect
+	github.com/libp2p/go-libp2p-record v0.3.1
 	github.com/libp2p/go-libp2p-routing-helpers v0.7.5 // indirect
 	github.com/libp2p/go-libp2p-xor v0.1.0 // indirect
 	github.com/libp2p/go-maddr-filter v0.1.0 // indirect
@@ -209,7 +213,6 @@ require (
 	github.com/multiformats/go-multiaddr-dns v0.5.0 // indirect
 	github.com/multiformats/go-multiaddr-fmt v0.1.0 // indirect
 	github.com/multiformats/go-multibase v0.3.0 // indirect
-	github.com/multiformats/go-multicodec v0.10.0 // indirect
 	github.com/multiformats/go-varint v0.1.0 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/opentracing/opentracing-go v1.2.0 // indirect
@@ -309,7 +312,7 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20261019180522-ce908d29299b // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b // indirect
 	google.golang.org/grpc v1.83.2 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
+	google.golang.org/protobuf v1.36.12
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	lukechampine.com/blake3 v1.4.1 // indirect

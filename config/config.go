@@ -16,6 +16,8 @@ type Config struct {
 	PublicNetwork bool `yaml:"public_network"`
 	// ShutdownTimeout bounds a clean stop.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
+	// DrainDelay is how long the listeners go on after they have told load balancers that the peer stops.
+	DrainDelay time.Duration `yaml:"drain_delay"`
 	// Gateway holds the settings of the public gateway.
 	Gateway Gateway `yaml:"gateway"`
 	// API holds the settings of the private listeners.
@@ -42,6 +44,12 @@ type Gateway struct {
 	RetrievalTimeout time.Duration `yaml:"retrieval_timeout"`
 	// MaxConcurrentRequests bounds the requests in progress; 0 means no bound.
 	MaxConcurrentRequests int `yaml:"max_concurrent_requests"`
+	// PinnedOnly serves only what the cluster holds, and looks for nothing elsewhere.
+	PinnedOnly bool `yaml:"pinned_only"`
+	// LandingPage is what is at /: a file with HTML, or a URL to redirect to; empty takes a page that explains the gateway.
+	LandingPage string `yaml:"landing_page"`
+	// RobotsFile is served as /robots.txt; empty: crawlers are asked to leave content alone.
+	RobotsFile string `yaml:"robots_file"`
 }
 
 // API configures the private listeners.

@@ -64,7 +64,8 @@ const fullFile = `name: p1
 data_dir: /srv/data
 public_network: false
 shutdown_timeout: 1m30s
-gateway: {listen: "[::]:80", retrieval_timeout: 5s, max_concurrent_requests: 0}
+drain_delay: 25s
+gateway: {listen: "[::]:80", retrieval_timeout: 5s, max_concurrent_requests: 0, pinned_only: true, landing_page: /srv/page.html, robots_file: r.txt}
 api: {listen: localhost:1, rest_listen: ""}
 cluster:
   listen: :2

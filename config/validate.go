@@ -49,6 +49,9 @@ func (c Config) checkPeer(fs *faults) {
 		fs.add("data_dir", "must not contain a zero byte")
 	}
 	checkPositive(fs, "shutdown_timeout", c.ShutdownTimeout)
+	if c.DrainDelay < 0 {
+		fs.add("drain_delay", "must not be negative, is %s", c.DrainDelay)
+	}
 	checkPositive(fs, "gateway.retrieval_timeout", c.Gateway.RetrievalTimeout)
 	if c.Gateway.MaxConcurrentRequests < 0 {
 		fs.add("gateway.max_concurrent_requests", "must be 0 or above, is %d", c.Gateway.MaxConcurrentRequests)

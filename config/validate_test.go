@@ -71,6 +71,7 @@ func TestValidate(t *testing.T) {
 			"cluster.heartbeat: must be at least 5ms, is 1ms"}},
 		{"counts", func(c *Config) { c.Gateway.MaxConcurrentRequests, c.Cluster.PinWorkers = -1, 0 }, []string{
 			"gateway.max_concurrent_requests: must be 0 or above, is -1", "cluster.pin_workers: must be at least 1, is 0"}},
+		{"drain delay", func(c *Config) { c.DrainDelay = -1 }, []string{"drain_delay: must not be negative, is -1ns"}},
 		{"secret of other letters", func(c *Config) { c.Cluster.Secret = Secret(strings.Repeat("x", 64)) },
 			[]string{"cluster.secret: must be 64 hexadecimal digits, has other characters among them"}},
 		{"secret", func(c *Config) { c.Cluster.Secret = testSecret }, nil},

@@ -17,29 +17,31 @@ import (
 	"github.com/libp2p/go-libp2p/core/routing"
 )
 
-// newBackend makes the node readable for boxo's handler. With Gateway.NoFetch nothing leaves the node: blocks, path
-// resolution and names all come from its own stores.
-func newBackend(o Options, cfg *config.Config) (boxo.IPFSBackend, error) {
+// newBackend makes the node readable for boxo's handler, and returns what it reads blocks from. With Gateway.NoFetch nothing
+// leaves the node: blocks, path resolution and names all come from its own stores. With Options.Held blocks come from the
+// cluster alone, and names from wherever they are known.
+func newBackend(o Options, cfg *config.Config) (blockservice.BlockService, boxo.IPFSBackend, error) {
 	n := o.Node
 	if !cfg.Gateway.NoFetch {
-		return wrapBackend(boxo.NewBlocksBackend(n.Blocks,
-			boxo.WithValueStore(n.Routing),
-			boxo.WithNameSystem(tellingStatus{n.Namesys}),
-			boxo.WithResolver(n.UnixFSPathResolver)))
+		records, names := boxo.WithValueStore(n.Routing), boxo.WithNameSystem(tellingStatus{n.Namesys})
+		if o.Held != nil {
+			return wrapBackend(blockservice.New(n.Blocks.Blockstore(), o.Held), records, names)
+		}
+		return wrapBackend(n.Blocks, records, names, boxo.WithResolver(n.UnixFSPathResolver))
 	}
 	store := n.Blocks.Blockstore()
 	records := offlineroute.NewOfflineRouter(n.Repo.Datastore(), n.RecordValidator)
 	names, err := localNames(n, cfg, records)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if o.NamesOver != nil {
 		names = o.NamesOver(names)
 	}
-	return wrapBackend(boxo.NewBlocksBackend(blockservice.New(store, offline.Exchange(store)),
+	return wrapBackend(blockservice.New(store, offline.Exchange(store)),
 		boxo.WithValueStore(records),
 		boxo.WithNameSystem(tellingStatus{names}),
-		boxo.WithResolver(n.OfflineUnixFSPathResolver)))
+		boxo.WithResolver(n.OfflineUnixFSPathResolver))
 }
 
 func localNames(n *core.IpfsNode, cfg *config.Config, records routing.ValueStore) (namesys.NameSystem, error) {
@@ -76,9 +78,10 @@ func (t tellingStatus) Resolve(ctx context.Context, p path.Path, o ...namesys.Re
 	return result, err
 }
 
-func wrapBackend(b *boxo.BlocksBackend, err error) (boxo.IPFSBackend, error) {
+func wrapBackend(blocks blockservice.BlockService, options ...boxo.BackendOption) (blockservice.BlockService, boxo.IPFSBackend, error) {
+	backend, err := boxo.NewBlocksBackend(blocks, options...)
 	if err != nil {
-		return nil, fmt.Errorf("make gateway backend: %w", err)
+		return nil, nil, fmt.Errorf("make gateway backend: %w", err)
 	}
-	return b, nil
+	return blocks, backend, nil
 }

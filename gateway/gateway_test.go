@@ -24,22 +24,6 @@ func TestMissingNodeIsRefused(t *testing.T) {
 	}
 }
 
-func TestDrainFailsHealthButServesContent(t *testing.T) {
-	node := newNode(t, false, nil)
-	root := add(t, node, files.NewBytesFile([]byte("still here")))
-	g := start(t, Options{Node: node})
-	if got := ask(t, "GET", g.url+"/healthz"); got.StatusCode != 200 {
-		t.Fatalf("healthy: status %d", got.StatusCode)
-	}
-	g.Drain()
-	if got := ask(t, "GET", g.url+"/healthz"); got.StatusCode != 503 || got.Header.Get("Retry-After") == "" {
-		t.Errorf("draining: status %d, headers %v", got.StatusCode, got.Header)
-	}
-	if got := ask(t, "GET", g.url+root.String()); got.StatusCode != 200 {
-		t.Errorf("content while draining: status %d", got.StatusCode)
-	}
-}
-
 // openDownload starts to fetch a file that is larger than any socket buffer, and reads one byte of it.
 func openDownload(t *testing.T, url string) (io.ReadCloser, byte) {
 	t.Helper()

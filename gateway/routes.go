@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -11,53 +10,60 @@ import (
 	"github.com/ipfs/kubo/config"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/corehttp"
+
+	"github.com/underlay/underlay/gateway/pages"
 )
 
-const landingPage = `<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>underlay gateway</title></head>
-<body>
-<h1>underlay gateway</h1>
-<p>This is a public IPFS gateway of an underlay cluster. It serves content by its CID:</p>
-<ul>
-<li><code>/ipfs/&lt;CID&gt;[/path]</code>: immutable content</li>
-<li><code>/ipns/&lt;name&gt;[/path]</code>: content behind an IPNS name or a DNSLink</li>
-<li><code>/healthz</code>: 200 while this gateway serves</li>
-</ul>
-<p>It is read-only. To add or pin content, use the cluster's API.</p>
-</body>
-</html>
-`
-
-// newHandler is the whole public surface. Its layers, from outside: our own pages for our own host names, translation
-// of host names to content paths, and the table of paths.
-func newHandler(o Options, draining func() bool) (http.Handler, error) {
+// newHandler is the whole public surface. Its layers, from outside: what load balancers ask, errors in words, our own pages
+// for our own host names, translation of host names to content paths, and the table of paths.
+func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	cfg, err := o.Node.Repo.Config()
 	if err != nil {
 		return nil, fmt.Errorf("read the node's settings: %w", err)
 	}
-	backend, err := newBackend(o, cfg)
+	blocks, backend, err := newBackend(o, cfg)
 	if err != nil {
 		return nil, err
 	}
 	conf := settings(cfg, o)
+	own, err := pages.New(pageOptions(o, cfg, conf, newContent(blocks, backend)))
+	if err != nil {
+		return nil, err
+	}
+	conf.DisableHTMLErrors = true // own has better ones
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
-	pages := pages{redirect: cfg.Gateway.RootRedirect, draining: draining}
 
 	paths := http.NewServeMux()
-	content := headers.Wrap(boxo.NewHandler(conf, backend))
+	look := boxo.NewHandler(unhurried(conf), backend)
+	content := headers.Wrap(own.Listings(look, boxo.NewHandler(conf, backend)))
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
-	paths.HandleFunc("/{$}", pages.root)
-	paths.HandleFunc("/healthz", pages.health)
+	paths.Handle("/", own)
 	if err := mountRouting(o.Node, cfg, paths); err != nil {
 		return nil, err
 	}
 	byHost := headers.Wrap(boxo.NewHostnameHandler(conf, backend, paths))
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
-	top.Handle("/", pages.onOwnHosts(conf, backend, byHost))
-	return top, nil
+	top.Handle("/", onOwnHosts(own, conf, backend, byHost))
+	return ready.answer(own.Errors(top)), nil
+}
+
+// pageOptions says what pages people get.
+func pageOptions(o Options, cfg *config.Config, conf boxo.Config, c pages.Content) pages.Options {
+	landing := o.LandingPage
+	if landing == "" {
+		landing = cfg.Gateway.RootRedirect
+	}
+	return pages.Options{
+		Content:        c,
+		Landing:        landing,
+		Robots:         o.RobotsFile,
+		PlainErrors:    conf.DisableHTMLErrors,
+		Diagnostics:    conf.DiagnosticServiceURL,
+		ListingTimeout: conf.RetrievalTimeout,
+		Logger:         o.Logger,
+	}
 }
 
 // mountRouting serves /routing/v1 only where the node's settings ask for it by name. kubo does so by default, but a
@@ -72,58 +78,24 @@ func mountRouting(n *core.IpfsNode, cfg *config.Config, mux *http.ServeMux) erro
 	return nil
 }
 
-// pages are the answers that are not content.
-type pages struct {
-	redirect string // Gateway.RootRedirect
-	draining func() bool
-}
-
-// onOwnHosts answers our own pages ahead of the translation of host names, which knows only content: it would look
-// for a DNSLink at each health check, and answer 404 for / on localhost.
-func (p pages) onOwnHosts(conf boxo.Config, backend boxo.IPFSBackend, next http.Handler) http.Handler {
+// onOwnHosts answers our own pages ahead of the translation of host names, which knows only content: it would answer 404 for
+// / on localhost.
+func onOwnHosts(own *pages.Pages, conf boxo.Config, backend boxo.IPFSBackend, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-			host = forwarded
+		if own.Has(r.URL.Path) && r.URL.RawQuery == "" && isOwnHost(r, conf, backend, effectiveHost(r)) {
+			own.ServeHTTP(w, r)
+			return
 		}
-		switch {
-		case r.URL.Path == "/healthz" && !isContentHost(host):
-			p.health(w, r)
-		case r.URL.Path == "/" && r.URL.RawQuery == "" && isOwnHost(r, conf, backend, host):
-			p.root(w, r)
-		default:
-			next.ServeHTTP(w, r)
-		}
+		next.ServeHTTP(w, r)
 	})
 }
 
-func (p pages) root(w http.ResponseWriter, r *http.Request) {
-	if !readOnly(w, r) {
-		return
+// effectiveHost is the host name that a request came for, before a load balancer changed it.
+func effectiveHost(r *http.Request) string {
+	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
+		return forwarded
 	}
-	if p.redirect != "" {
-		http.Redirect(w, r, p.redirect, http.StatusFound)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-cache")
-	io.WriteString(w, landingPage) //nolint:errcheck // the client has gone; nobody is left to tell
-}
-
-// health depends on nothing but the drain: immutable content stays available without a quorum.
-func (p pages) health(w http.ResponseWriter, r *http.Request) {
-	if !readOnly(w, r) {
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	if p.draining() {
-		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		io.WriteString(w, "draining\n") //nolint:errcheck // as above
-		return
-	}
-	io.WriteString(w, "ok\n") //nolint:errcheck // as above
+	return r.Host
 }
 
 func readOnly(w http.ResponseWriter, r *http.Request) bool {

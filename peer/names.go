@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 
+	"github.com/ipfs/boxo/exchange"
 	"github.com/ipfs/boxo/keystore"
 	"github.com/ipfs/boxo/namesys"
 	"github.com/ipfs/kubo/core"
@@ -55,3 +56,7 @@ func (p *Peer) Keys(ctx context.Context, renames bool) (keystore.Keystore, crypt
 	}
 	return ring.Keystore, ring.Self, nil
 }
+
+// Held fetches blocks from the members' nodes, and from nobody else: what they hold is what is pinned, the shared files, and
+// what no collection has removed yet.
+func (p *Peer) Held() exchange.Interface { return p.links.blocks.Inside() }

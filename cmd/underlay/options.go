@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
 
+	"github.com/ipfs/boxo/exchange"
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/config"
@@ -49,9 +51,16 @@ func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error
 }
 
 func gatewayOptions(c config.Config, p *peer.Peer, logger *slog.Logger) gateway.Options {
+	var held exchange.Interface
+	if c.Gateway.PinnedOnly {
+		held = p.Held()
+	}
 	return gateway.Options{
 		Node:                  p.PublicNode(),
 		NamesOver:             p.NamesOver,
+		Held:                  held,
+		LandingPage:           c.Gateway.LandingPage,
+		RobotsFile:            c.Gateway.RobotsFile,
 		RetrievalTimeout:      c.Gateway.RetrievalTimeout,
 		MaxConcurrentRequests: c.Gateway.MaxConcurrentRequests,
 		ShutdownTimeout:       c.ShutdownTimeout / 2,
@@ -80,12 +89,21 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 	return psa.Options{State: requests, Cluster: requests, Logger: logger}
 }
 
-func restOptions(ctx context.Context, p *peer.Peer, logger *slog.Logger) rest.Options {
+// errEnding is what load balancers are told of a peer that answers for a little longer.
+var errEnding = errors.New("this peer is about to stop")
+
+// restOptions needs to know when the listeners will end, and before that whether the process has been told to.
+func restOptions(ctx, ending context.Context, p *peer.Peer, logger *slog.Logger) rest.Options {
 	return rest.Options{
-		Cluster:   p.API(),
-		Monitor:   p.Monitor(),
-		RPC:       p.RPC,
-		Ready:     p.Ready,
+		Cluster: p.API(),
+		Monitor: p.Monitor(),
+		RPC:     p.RPC,
+		Ready: func() error {
+			if ending.Err() != nil {
+				return errEnding
+			}
+			return p.Ready()
+		},
 		Pinset:    p,
 		Events:    p,
 		Ending:    ctx,

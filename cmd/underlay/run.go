@@ -155,7 +155,7 @@ func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger
 	case <-ctx.Done():
 	}
 	logger.Info("stopping")
-	timer := time.NewTimer(conf.ShutdownTimeout)
+	timer := time.NewTimer(conf.DrainDelay + conf.ShutdownTimeout)
 	defer timer.Stop()
 	select {
 	case err := <-done:

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
@@ -23,7 +21,8 @@ import (
 )
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
-// taken port changes nothing on disk. On the way out the servers drain while the peer still works; then the peer hands
+// taken port changes nothing on disk, and the gateway says that it starts until the peer is open. When ctx ends load balancers
+// are told, and get conf.DrainDelay to look elsewhere; then the servers drain while the peer still works, and the peer hands
 // over leadership and closes. env.fatal must end the process.
 func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) (err error) {
 	files, err := readAccessFiles(conf.API, logger)
@@ -40,23 +39,28 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	if err != nil {
 		return err
 	}
+
+	gw := gateway.New(listeners.gateway, gateway.Options{ShutdownTimeout: conf.ShutdownTimeout / 2, Logger: logger})
+	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
+
 	p, err := peer.Open(ctx, peerOptions(conf, born, logger, env.fatal))
 	if err != nil {
-		return fmt.Errorf("open peer: %w", err)
+		return errors.Join(fmt.Errorf("open peer: %w", err), gw.Close())
 	}
 	defer joinClose(&err, "peer", p)
-
-	gw, err := gateway.Open(gatewayOptions(conf, p, logger), listeners.gateway)
-	if err != nil {
+	defer joinClose(&err, "gateway", gw)
+	if err := gw.Open(gatewayOptions(conf, p, logger)); err != nil {
 		return fmt.Errorf("open gateway: %w", err)
 	}
-	defer joinClose(&err, "gateway", gw)
 
 	door, err := openEntrance(conf, files, p, logger)
 	if err != nil {
 		return err
 	}
-	rest := rest.New(restOptions(ctx, p, logger))
+	ending := ctx
+	ctx, end := outlive(ctx, conf.DrainDelay, gw.Drain)
+	defer end()
+	rest := rest.New(restOptions(ctx, ending, p, logger))
 	pinning := psa.New(psaOptions(p, logger))
 	rpc, err := rpc.New(rpcOptions(conf, p, listeners.api, logger))
 	if err != nil {
@@ -66,21 +70,18 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	withdraw := announce(conf, listeners.api.Addr(), env, logger)
 	defer func() { err = errors.Join(err, withdraw()) }()
 
-	server := func(l net.Listener, tls *tls.Config, h http.Handler, grace time.Duration) func(context.Context) error {
-		return proxy.NewServer(l, tls, h, grace, logger).Serve
-	}
 	members := member.Handler(door.members(rpc), rest)
 	inside := []func(context.Context) error{
-		p.Serve, door.registry.Serve, pinning.Serve, server(p.Calls(), nil, members, conf.ShutdownTimeout/4),
+		p.Serve, door.registry.Serve, pinning.Serve, proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 	}
-	clients := []func(context.Context) error{gw.Serve}
+	clients := []func(context.Context) error{gatewayServes}
 	for l, h := range map[net.Listener]http.Handler{
 		listeners.api:  door.clients(proxy.Handler(rpc.Clients, pinning.Handler(), rest)),
 		listeners.rest: door.clients(rest),
 		listeners.psa:  door.pinning(pinning.Handler()),
 	} {
 		if l != nil {
-			clients = append(clients, server(l, files.tls, h, conf.ShutdownTimeout/2))
+			clients = append(clients, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)
 		}
 	}
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -24,4 +25,33 @@ func serveInStages(ctx context.Context, inside, clients []func(context.Context) 
 		return outside.Wait()
 	})
 	return all.Wait()
+}
+
+// outlive returns a context that ends delay after ctx, or when the function that it returns is called. tell is called when
+// ctx ends.
+func outlive(ctx context.Context, delay time.Duration, tell func()) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		tell()
+		time.AfterFunc(delay, cancel)
+	})
+	return later, func() {
+		stop()
+		cancel()
+	}
+}
+
+// begin runs f from now on. The function that it returns waits until f has ended, and tells it to when its own context ends.
+// If that is never called, something else must end f.
+func begin(ctx context.Context, f func(context.Context) error) func(context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() {
+		defer cancel()
+		ended <- f(ctx)
+	}()
+	return func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, cancel)()
+		return <-ended
+	}
 }

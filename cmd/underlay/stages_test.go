@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // What is inside ends after the last client, whether all was told to end or something has failed; the failure is returned.
@@ -45,5 +47,61 @@ func TestStages(t *testing.T) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
+	}
+}
+
+// A context that outlives another one tells at once that this has ended, and ends when the delay has passed.
+func TestOutlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		told := make(chan struct{})
+		later, end := outlive(ctx, 25*time.Second, func() { close(told) })
+		defer end()
+		began := time.Now()
+		cancel()
+		<-told
+		if took := time.Since(began); took != 0 || later.Err() != nil {
+			t.Errorf("told after %s, then %v", took, later.Err())
+		}
+		<-later.Done()
+		if took := time.Since(began); took != 25*time.Second {
+			t.Errorf("it ended after %s", took)
+		}
+	})
+}
+
+func TestOutliveCanBeCutShort(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	later, end := outlive(ctx, time.Hour, func() { t.Error("told, though nothing ended before") })
+	end()
+	if later.Err() == nil {
+		t.Error("it has not ended")
+	}
+	cancel()
+}
+
+// What was begun early ends with the context of who waits for it, and its failure is theirs.
+func TestBegin(t *testing.T) {
+	failure := errors.New("it has failed")
+	running := make(chan struct{})
+	early, cancelEarly := context.WithCancel(t.Context())
+	wait := begin(early, func(ctx context.Context) error {
+		close(running)
+		<-ctx.Done()
+		return failure
+	})
+	<-running // before anybody waits
+	cancelEarly()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- wait(ctx) }()
+	select {
+	case err := <-ended:
+		t.Errorf("it ended with the context of its beginning: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, failure) {
+		t.Errorf("got %v", err)
 	}
 }

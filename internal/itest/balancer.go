@@ -92,13 +92,7 @@ func (c *Cluster) Balance() *Balancer {
 // its URL. Without nginx on the machine the test is skipped, but not in CI.
 func StartBalancer(t testing.TB, urls []string) string {
 	t.Helper()
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("needs nginx (Debian: apt-get install nginx-light)")
-	}
+	nginx := nginxOrSkip(t)
 	dir := t.TempDir()
 	service := balancerService{Listen: freeAddress(t)}
 	for _, url := range urls {
@@ -115,17 +109,36 @@ func StartBalancer(t testing.TB, urls []string) string {
 		t.Fatal(err)
 	}
 	startNginx(t, nginx, dir, path)
+	awaitListener(t, service.Listen)
+	return "http://" + service.Listen
+}
+
+// nginxOrSkip returns nginx's file.
+func nginxOrSkip(t testing.TB) string {
+	t.Helper()
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("needs nginx (Debian: apt-get install nginx-light)")
+	}
+	return nginx
+}
+
+func awaitListener(t testing.TB, address string) {
+	t.Helper()
 	Eventually(t, 10*time.Second, func() error {
-		conn, err := net.Dial("tcp", service.Listen)
+		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			return err
 		}
 		return conn.Close()
 	})
-	return "http://" + service.Listen
 }
 
-func startNginx(t testing.TB, nginx, dir, conf string) {
+// startNginx starts nginx until the test ends, and returns the number of its process.
+func startNginx(t testing.TB, nginx, dir, conf string) int {
 	t.Helper()
 	log, err := os.Create(filepath.Join(dir, "output.log"))
 	if err != nil {
@@ -147,6 +160,7 @@ func startNginx(t testing.TB, nginx, dir, conf string) {
 			}
 		}
 	})
+	return cmd.Process.Pid
 }
 
 // freeAddress returns an address of loopback on which nobody listens.

@@ -7,6 +7,7 @@ module=$(go list -m)
 # Every package and what it may import of ours. Tests may import more.
 declare -A allowed=(
 	[config]="" [consensus]="" [gateway]="" [peer]="consensus"
+	[gateway/pages]=""
 	[proxy]="" [proxy/access]="consensus" [proxy/member]="consensus" [proxy/psa]="consensus" [proxy/rest]="consensus" [proxy/rpc]="consensus"
 	[cmd/underlay]="config gateway proxy proxy/access proxy/member proxy/psa proxy/rest proxy/rpc peer"
 )
