@@ -2,17 +2,18 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/internal/httpserver"
-	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/member"
 	"github.com/underlay/underlay/proxy/psa"
@@ -29,23 +30,21 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	if err != nil {
 		return err
 	}
+	if conf.Cluster.Secret, err = conf.Cluster.ReadSecret(); err != nil {
+		return usageError{err}
+	}
 	listeners, err := listen(conf)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, "listeners", listeners)
 
-	born, err := openBirth(ctx, conf.Cluster)
-	if err != nil {
-		return err
-	}
-
 	gw := gateway.New(listeners.gateway, gateway.Options{ShutdownTimeout: conf.ShutdownTimeout / 2, Logger: logger})
 	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
 
-	p, err := peer.Open(ctx, peerOptions(conf, born, logger, env.fatal))
+	p, err := openPeer(ctx, conf, logger, env.fatal)
 	if err != nil {
-		return errors.Join(fmt.Errorf("open peer: %w", err), gw.Close())
+		return errors.Join(err, gw.Close())
 	}
 	defer joinClose(&err, "peer", p)
 	defer joinClose(&err, "gateway", gw)
@@ -71,26 +70,35 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	defer func() { err = errors.Join(err, withdraw()) }()
 
 	members := member.Handler(door.members(rpc), rest)
+	manager := newNotifier(listeners.gateway.Addr(), p.Ready, logger)
 	inside := []func(context.Context) error{
 		p.Serve, door.registry.Serve, pinning.Serve, proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
+		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
-	clients := []func(context.Context) error{gatewayServes}
-	for l, h := range map[net.Listener]http.Handler{
+	clients := private(map[net.Listener]http.Handler{
 		listeners.api:  door.clients(proxy.Handler(rpc.Clients, pinning.Handler(), rest)),
 		listeners.rest: door.clients(rest),
 		listeners.psa:  door.pinning(pinning.Handler()),
-	} {
-		if l != nil {
-			clients = append(clients, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)
-		}
-	}
+	}, files.tls, conf.ShutdownTimeout/2, logger)
 	logger.Info("serving", "peer", p.ID(), "node", p.Node().Identity,
 		"gateway", conf.Gateway.Listen, "api", conf.API.Listen, "rest", conf.API.RESTListen, "psa", conf.PSA.Listen)
-	return serveInStages(ctx, inside, clients)
+	return serveInStages(ctx, inside, append(clients, gatewayServes))
 }
 
 // listenerSet holds a peer's HTTP listeners; rest and psa are nil when they are off.
 type listenerSet struct{ gateway, api, rest, psa net.Listener }
+
+// private returns what serves those private listeners that are on.
+func private(
+	handlers map[net.Listener]http.Handler, tls *tls.Config, grace time.Duration, logger *slog.Logger,
+) (servers []func(context.Context) error) {
+	for l, h := range handlers {
+		if l != nil {
+			servers = append(servers, proxy.NewServer(l, tls, h, grace, logger).Serve)
+		}
+	}
+	return servers
+}
 
 func listen(conf config.Config) (set *listenerSet, err error) {
 	set = &listenerSet{}
