@@ -62,6 +62,19 @@ bench-names: build ## compare keys and names with a plain single kubo (BENCH_ROU
 bench-files: build ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
 	go test -run '^$$' -bench Files -benchtime 1x -timeout 1h ./internal/stockbench
 
+.PHONY: package
+package: build ## build bin/underlay_VERSION_ARCH.deb and .rpm
+	cd deploy/package && go build -o ../../bin/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
+	deploy/package/package.sh bin
+
+.PHONY: dev-lb
+dev-lb: build ## run the three-peer cluster behind HAProxy, as behind the load balancers on AWS: one endpoint on 5001, 9095 and 8080
+	@exec deploy/local/dev-lb $(DEV_FLAGS)
+
+.PHONY: deploy-check
+deploy-check: package ## check templates, user data, scripts, units and packages of deploy (skips what has no tool here, and says so)
+	go test -count 1 -timeout 10m ./internal/deploy
+
 .PHONY: fmt
 fmt: ## format the source
 	gofmt -w $$(git ls-files '*.go')
