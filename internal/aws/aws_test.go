@@ -4,16 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -26,34 +23,7 @@ import (
 // openEmulated starts an emulator of AWS and opens an account in it.
 func openEmulated(t *testing.T) *Cloud {
 	t.Helper()
-	if _, err := exec.LookPath("moto_server"); err != nil {
-		t.Skip("moto_server, the emulator of AWS, is not installed: pip install 'moto[server]'")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
-	server := exec.Command("moto_server", "-H", "127.0.0.1", "-p", fmt.Sprint(addr.Port))
-	server.Env = append(os.Environ(), "no_proxy=*")
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Kill() // it has ended if this fails
-		_ = server.Wait()
-	})
-	url := "http://" + addr.String()
-	testkit.Eventually(t, time.Minute, "the emulator answers", func() bool {
-		res, err := http.Get(url + "/moto-api/data.json")
-		if err != nil {
-			return false
-		}
-		res.Body.Close()
-		return res.StatusCode == http.StatusOK
-	})
-	setAWS(t, url)
+	setAWS(t, testkit.EmulateAWS(t))
 	cloud, err := Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
