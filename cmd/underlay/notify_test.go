@@ -119,3 +119,21 @@ func TestWithoutServiceManager(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A whole peer is ready for its service manager when it serves, although the others are not there, says whom it waits for, and
+// says when it stops.
+func TestPeerTellsServiceManager(t *testing.T) {
+	conn := manager(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	conf := threeConfigs(t)[0]
+	go func() { ended <- serve(ctx, conf, slog.New(slog.DiscardHandler), environment{fatal: failAt(t)}) }()
+	hear(t, conn, "READY=1")
+	hear(t, conn, "waiting for 3 peers, have 1")
+	cancel()
+	hear(t, conn, "STOPPING=1")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
