@@ -27,10 +27,7 @@ func awsCommand(env environment) *cobra.Command {
 					return err
 				}
 				device, err := aws.AwaitDevice(cmd.Context(), os.DirFS("/"), args[0])
-				if err != nil {
-					return err
-				}
-				return printLine(env, device)
+				return printLine(env, device, err)
 			}),
 		},
 		&cobra.Command{
@@ -38,10 +35,7 @@ func awsCommand(env environment) *cobra.Command {
 			Short: "Print a parameter of Systems Manager, decrypted",
 			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
 				value, err := cloud.Secret(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				return printLine(env, value)
+				return printLine(env, value, err)
 			}),
 		},
 		&cobra.Command{
@@ -49,10 +43,7 @@ func awsCommand(env environment) *cobra.Command {
 			Short: "Print a tag of this machine",
 			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
 				value, err := cloud.Metadata(cmd.Context(), "tags/instance/"+args[0])
-				if err != nil {
-					return err
-				}
-				return printLine(env, value)
+				return printLine(env, value, err)
 			}),
 		},
 		&cobra.Command{
@@ -84,7 +75,11 @@ func onAWS(f func(*cobra.Command, *aws.Cloud, []string) error) func(*cobra.Comma
 	}
 }
 
-func printLine(env environment, text string) error {
+// printLine prints a line, unless there is an error already.
+func printLine(env environment, text string, err error) error {
+	if err != nil {
+		return err
+	}
 	if _, err := fmt.Fprintln(env.stdout, text); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}

@@ -11,6 +11,17 @@ import (
 
 const clusterSecret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
+// theProgram stands in for the program: it knows the machine's tags and secrets. The stack waits for no more than the slot.
+const theProgram = `echo "underlay $*" >>"$LOG"
+case "$*" in
+"aws tag underlay:slot") echo b ;;
+"aws tag underlay:volume") echo vol-1 ;;
+"aws attach vol-1") echo /dev/nvme1n1 ;;
+"aws get /secret") echo ` + clusterSecret + ` ;;
+"aws get /token") echo ` + clusterSecret + ` ;;
+"aws signal prod Formed") exit 1 ;;
+esac`
+
 // machine is a machine on EC2 as the boot script sees it: its files are in a folder, its programs are fakes.
 type machine struct {
 	t *testing.T
@@ -26,15 +37,7 @@ func newMachine(t *testing.T) machine {
 	m.write("etc/fstab", "LABEL=root / ext4 defaults 0 1\n")
 	m.write("var/lib/underlay/.keep", "")
 	m.env = append(m.env, "UNDERLAY_ROOT="+dir, "DISK="+filepath.Join(dir, "disk"))
-	m.add("underlay", `echo "underlay $*" >>"$LOG"
-case "$*" in
-"aws tag underlay:slot") echo b ;;
-"aws tag underlay:volume") echo vol-1 ;;
-"aws attach vol-1") echo /dev/nvme1n1 ;;
-"aws get /secret") echo `+clusterSecret+` ;;
-"aws get /token") echo `+clusterSecret+` ;;
-"aws signal prod Formed") exit 1 ;;
-esac`)
+	m.add("underlay", theProgram)
 	// The disk is a file that says what is on it.
 	m.add("blkid", `[ -e "$DISK" ] || exit 2
 case "$*" in *TYPE*) cat "$DISK" ;; *UUID*) echo 1234-5678 ;; esac
@@ -42,6 +45,7 @@ grep -q broken "$DISK" && exit 4
 exit 0`)
 	m.add("mkfs.ext4", `echo "mkfs $*" >>"$LOG"; echo ext4 >"$DISK"`)
 	m.add("mountpoint", `[ -e "$DISK.mounted" ]`)
+	m.add("findmnt", `case "$*" in *FSTYPE*) cat "$DISK" ;; *) echo /dev/nvme1n1 ;; esac`)
 	m.add("mount", `echo "mount $*" >>"$LOG"; touch "$DISK.mounted"`)
 	for _, name := range []string{"e2fsck", "resize2fs", "xfs_growfs", "udevadm", "systemctl", "chown", "curl"} {
 		m.add(name, `echo "`+name+` $*" >>"$LOG"`)
@@ -89,7 +93,7 @@ func TestFirstBoot(t *testing.T) {
 		t.Fatalf("%v\n%s\n%s", err, did, said)
 	}
 	data := filepath.Join(m.dir, "var/lib/underlay")
-	inOrder(t, did, "underlay aws attach vol-1", "mkfs -q -L underlay -m 0 /dev/nvme1n1", "mount "+data, "underlay aws get /secret",
+	inOrder(t, did, "underlay aws attach vol-1", "mkfs -q -L underlay -m 0 /dev/nvme1n1", "mount "+data, "resize2fs /dev/nvme1n1", "underlay aws get /secret",
 		"systemctl restart underlay.service", "systemctl enable --quiet --now underlay-backup.timer", "http://127.0.0.1:8080/readyz",
 		"http://127.0.0.1:9095/health", "underlay aws signal prod SlotB", "underlay aws signal prod Formed")
 	if got := m.read("var/lib/underlay/member.json"); got != `{"cluster":"prod","slot":"b"}`+"\n" {
@@ -105,7 +109,7 @@ func TestFirstBoot(t *testing.T) {
 	checkSettings(t, m, true)
 
 	did, said, err = m.boot()
-	if err != nil || strings.Contains(did, "mkfs") || strings.Contains(did, "mount ") {
+	if err != nil || strings.Contains(did, "mkfs") || strings.Contains(did, "mount ") || !strings.Contains(did, "resize2fs") {
 		t.Errorf("the second boot: %v\n%s\n%s", err, did, said)
 	}
 	if err := os.Remove(filepath.Join(m.dir, "disk.mounted")); err != nil {

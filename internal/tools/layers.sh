@@ -9,7 +9,7 @@ declare -A allowed=(
 	[config]="" [consensus]="" [gateway]="" [peer]="consensus"
 	[gateway/pages]=""
 	[proxy]="" [proxy/access]="consensus" [proxy/member]="consensus" [proxy/psa]="consensus" [proxy/rest]="consensus" [proxy/rpc]="consensus"
-	[cmd/underlay]="config gateway proxy proxy/access proxy/member proxy/psa proxy/rest proxy/rpc peer"
+	[cmd/underlay]="config gateway proxy proxy/access proxy/member proxy/psa proxy/rest proxy/rpc peer peer/genesis"
 )
 
 fail=0
