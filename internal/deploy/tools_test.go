@@ -121,6 +121,17 @@ func TestUnitWaitsForDrain(t *testing.T) {
 	}
 }
 
+// A peer that panics, or that its watchdog ends, is started again. Go ends such a process with status 2, as wrong usage does.
+func TestUnitRestartsAfterPanic(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join(root, "deploy/systemd/underlay.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(unit, []byte("\nRestart=on-failure\n")) || bytes.Contains(unit, []byte("\nRestartPreventExitStatus=")) {
+		t.Error("the unit does not start a peer again that has ended with status 2")
+	}
+}
+
 // The balancer for developers has the ports of those on AWS, and HAProxy takes its configuration.
 func TestLocalBalancer(t *testing.T) {
 	file := "deploy/local/haproxy.cfg"
