@@ -103,8 +103,12 @@ func TestFirstBoot(t *testing.T) {
 	if got := m.read("etc/fstab"); got != "LABEL=root / ext4 defaults 0 1\n"+line {
 		t.Errorf("fstab is\n%s", got)
 	}
-	if got := m.read("etc/underlay/backup.env"); !strings.Contains(got, "BACKUP_TO=s3://bucket/prod\n") {
+	if got := m.read("etc/underlay/backup.env"); got != "BACKUP_TO=s3://bucket/prod\nAWS_REGION='eu-central-1'\n" {
 		t.Errorf("backups go to %s", got)
+	}
+	if got := m.read("etc/underlay/aws.env"); got != "AWS_REGION='eu-central-1'\n" ||
+		!strings.Contains(m.read("etc/systemd/system/underlay.service.d/aws.conf"), "EnvironmentFile="+m.dir+"/etc/underlay/aws.env\n") {
+		t.Errorf("the service has %s", got)
 	}
 	checkSettings(t, m, true)
 
