@@ -54,6 +54,16 @@ bench-gateway: ## compare the gateway with a bare net/http server, nginx and a p
 bench-pins bench-rpc bench-names bench-files bench-gateway: bench-%: build
 	go test -run '^$$' -bench '(?i)$*' -benchtime 1x -timeout 6h ./internal/stockbench
 
+package: build ## build bin/underlay_VERSION_ARCH.deb and .rpm
+	cd deploy/package && go build -o ../../bin/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
+	deploy/package/package.sh bin
+
+dev-lb: build ## run the three-peer cluster behind HAProxy, as behind the load balancers on AWS: one endpoint on 5001, 9095 and 8080
+	@exec deploy/local/dev-lb $(DEV_FLAGS)
+
+deploy-check: package ## check templates, user data, scripts, units and packages of deploy (skips what has no tool here, and says so)
+	go test -count 1 -timeout 10m ./internal/deploy
+
 fmt: ## format the source
 	gofmt -w $$(git ls-files '*.go')
 

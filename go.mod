@@ -4,13 +4,16 @@ go 1.26.4
 
 require (
 	github.com/anishathalye/porcupine v1.3.1 // checks in tests that recorded histories are linearizable
+	github.com/aws/aws-sdk-go-v2 v1.41.7 // signs the upload of backups
 	github.com/aws/aws-sdk-go-v2/config v1.32.17 // credentials and region of a cluster on EC2
-	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.18.23 // the region of the instance it runs on
-	github.com/aws/aws-sdk-go-v2/service/ec2 v1.276.0 // finds the other peers by the tags of their instances
-	github.com/aws/aws-sdk-go-v2/service/ssm v1.67.0 // the record of a cluster's first members
+	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.18.23 // region, name and tags of the instance it runs on
+	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.70.0 // tells the stack that a machine is ready
+	github.com/aws/aws-sdk-go-v2/service/ec2 v1.276.0 // finds the other peers by the tags of their instances; attaches a machine's volume
+	github.com/aws/aws-sdk-go-v2/service/ssm v1.67.0 // the record of a cluster's first members; its secret
 	github.com/chromedp/cdproto v0.159.0 // what chromedp tells of the browser's requests, for tests
 	github.com/chromedp/chromedp v0.23.0 // tests look at the gateway's pages in a real browser
 	github.com/cockroachdb/pebble/v2 v2.1.5 // the replicated state and the index of blocks on disk
+	github.com/coreos/go-systemd/v22 v22.7.0 // tells systemd how the service is
 	github.com/getkin/kin-openapi v0.153.0 // tests hold answers against docs/openapi.yaml
 	github.com/gofrs/flock v0.13.1 // one process per data directory
 	github.com/gorilla/mux v1.8.1 // routes of the REST API, matched as the stock API matches them
@@ -90,7 +93,6 @@ require (
 	github.com/cockroachdb/tokenbucket v0.0.0-20230807174530-cc333fc44b06 // indirect
 	github.com/coreos/etcd v3.3.27+incompatible // indirect
 	github.com/coreos/go-systemd v0.0.0-20191104093116-d3cd4ed1dbcf // indirect
-	github.com/coreos/go-systemd/v22 v22.7.0 // indirect
 	github.com/coreos/pkg v0.0.0-20220810130054-c7d1c02cb6cf // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.7 // indirect
 	github.com/crackcomm/go-gitignore v0.0.0-20241020182519-7843d2ba8fdf // indirect
@@ -113,9 +115,9 @@ require (
 	github.com/gammazero/deque v1.2.1 // indirect
 	github.com/getsentry/sentry-go v0.27.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-kit/log v0.2.1 // indirect
 	github.com/go-logfmt/logfmt v0.6.0 // indirect
-	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/go-openapi/jsonpointer v0.22.5 // indirect
@@ -188,7 +190,7 @@ require (
 	github.com/libp2p/go-libp2p-kad-dht v0.40.0 // indirect
 	github.com/libp2p/go-libp2p-kbucket v0.8.0 // indirect
 	github.com/libp2p/go-libp2p-pubsub-router v0.6.0 // indirect
-	github.com/libp2p/go-libp2p-record v0.3.1 // indirect
+	github.com/libp2p/go-libp2p-record v0.3.1
 	github.com/libp2p/go-libp2p-routing-helpers v0.7.5 // indirect
 	github.com/libp2p/go-libp2p-xor v0.1.0 // indirect
 	github.com/libp2p/go-maddr-filter v0.1.0 // indirect
@@ -313,14 +315,13 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20261019180522-ce908d29299b // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b // indirect
 	google.golang.org/grpc v1.83.2 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
+	google.golang.org/protobuf v1.36.12
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	lukechampine.com/blake3 v1.4.1 // indirect
 )
 
 require (
-	github.com/aws/aws-sdk-go-v2 v1.41.7 // indirect
 	github.com/aws/aws-sdk-go-v2/credentials v1.19.16 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/configsources v1.4.23 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.7.23 // indirect

@@ -144,6 +144,8 @@ type Cluster struct {
 	// Secret keeps strangers out: 64 hexadecimal digits, the same on every peer. Empty means that the peer generates
 	// one on its first start and keeps it in the data directory.
 	Secret Secret `yaml:"secret"`
+	// SecretFile is a file that holds it instead.
+	SecretFile string `yaml:"secret_file"`
 	// Peers are the places where other peers may be, see [discover.Parse]; this peer may be among them. Empty means a
 	// cluster of one.
 	Peers []string `yaml:"peers"`

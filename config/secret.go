@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"strings"
 )
 
 // redacted stands where a secret would be. It is no valid secret, so a printed configuration that still has it in a
@@ -39,6 +41,22 @@ func (s Secret) problem() string {
 		return fmt.Sprintf("must be %d hexadecimal digits, has other characters among them", 2*secretBytes)
 	}
 	return ""
+}
+
+// ReadSecret returns the secret, from its file if that is set; empty: there is none. The error does not contain it.
+func (c Cluster) ReadSecret() (Secret, error) {
+	if c.SecretFile == "" {
+		return c.Secret, nil
+	}
+	raw, err := os.ReadFile(c.SecretFile)
+	if err != nil {
+		return "", fmt.Errorf("cluster.secret_file: %w", err)
+	}
+	secret := Secret(strings.TrimSpace(string(raw)))
+	if problem := secret.problem(); problem != "" {
+		return "", fmt.Errorf("cluster.secret_file: %s: %s", c.SecretFile, problem)
+	}
+	return secret, nil
 }
 
 // String returns a placeholder, or nothing for the empty secret.

@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -132,5 +136,43 @@ func mustHide(t *testing.T, err error, secret string) {
 	}
 	if strings.Contains(err.Error(), secret[:12]) {
 		t.Errorf("the error shows the secret: %v", err)
+	}
+}
+
+// The secret may come from a file; what is wrong with it is told without showing it.
+func TestSecretFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	bad := strings.Repeat("5e", 31)
+	for _, c := range []struct{ name, content, problem string }{
+		{"right", string(testSecret) + "\n", ""},
+		{"too short", bad, "must be 64 hexadecimal digits, has 62"},
+		{"empty", "", "must be 64 hexadecimal digits, has 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := os.WriteFile(file, []byte(c.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := Cluster{SecretFile: file}.ReadSecret()
+			if c.problem == "" {
+				if err != nil || got != testSecret {
+					t.Errorf("got %d characters, %v", len(got), err)
+				}
+				return
+			}
+			if err == nil || got != "" || !strings.Contains(err.Error(), file+": "+c.problem) || strings.Contains(err.Error(), bad) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	if _, err := (Cluster{SecretFile: file + ".absent"}).ReadSecret(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without the file: %v", err)
+	}
+	if got, err := (Cluster{Secret: testSecret}).ReadSecret(); err != nil || got != testSecret {
+		t.Errorf("without the setting: %v", err)
+	}
+	var both Config
+	both.Cluster = Cluster{Secret: testSecret, SecretFile: file}
+	if err := both.check().err(); err == nil || !strings.Contains(err.Error(), "cluster.secret_file: excludes cluster.secret") {
+		t.Errorf("with both: %v", err)
 	}
 }

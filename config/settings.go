@@ -63,6 +63,7 @@ func table() []row {
 		{"psa.listen", "127.0.0.1:9097", "Address of the Pinning Service API, which api.listen has under /psa/ too, host:port; empty turns it off."},
 		{"cluster.listen", "0.0.0.0:9096", "Address other cluster peers connect to, host:port."},
 		{"cluster.secret", "", "Secret all peers share, 64 hexadecimal digits; empty: generated on first start and kept in the data directory."},
+		{"cluster.secret_file", "", "File that holds the secret instead."},
 		{"cluster.peers", "", "Where other peers may be: host:port, dns:NAME:PORT, srv:NAME, file:PATH, ec2:TAG=VALUE,...:PORT; empty: a cluster of one."},
 		{"cluster.bootstrap_expect", "0", "How many first members a new cluster has; 0: one at each of cluster.peers, which then must be host:port."},
 		{"cluster.genesis", "", "Record of the first members that all peers reach, ssm:NAME for a parameter of AWS Systems Manager; empty: they agree among themselves."},

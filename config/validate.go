@@ -62,6 +62,9 @@ func (c Config) checkPeer(fs *faults) {
 }
 
 func (c Config) checkCluster(fs *faults) {
+	if c.Cluster.Secret != "" && c.Cluster.SecretFile != "" {
+		fs.add("cluster.secret_file", "excludes cluster.secret")
+	}
 	if problem := c.Cluster.Secret.problem(); problem != "" && c.Cluster.Secret != "" {
 		fs.add("cluster.secret", "%s", problem)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/underlay/underlay/config"
@@ -11,6 +12,19 @@ import (
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/peer/genesis"
 )
+
+// openPeer opens what the settings name and the peer itself.
+func openPeer(ctx context.Context, conf config.Config, logger *slog.Logger, fatal func(error)) (*peer.Peer, error) {
+	born, err := openBirth(ctx, conf.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	p, err := peer.Open(ctx, peerOptions(conf, born, logger, fatal))
+	if err != nil {
+		return nil, fmt.Errorf("open peer: %w", err)
+	}
+	return p, nil
+}
 
 // birth is how a peer finds the others, and with them the first members of a new cluster.
 type birth struct {

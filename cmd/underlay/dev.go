@@ -24,7 +24,7 @@ type devOptions struct {
 	public   bool
 }
 
-// How long the peers of a dev cluster may take to become ready, and to stop before they are killed.
+// How long the peers of a dev cluster may take to become ready, and to stop, after their drain_delay, before they are killed.
 const (
 	devReadyTimeout = 2 * time.Minute
 	devStopTimeout  = 15 * time.Second
@@ -229,7 +229,8 @@ func (c *devCluster) stop() error {
 	for _, p := range c.peers {
 		p.terminate()
 	}
-	deadline := time.After(devStopTimeout)
+	within := devStopTimeout + c.layout.drain
+	deadline := time.After(within)
 	var errs []error
 	for _, p := range c.peers {
 		select {
@@ -237,7 +238,7 @@ func (c *devCluster) stop() error {
 		case <-deadline:
 			p.kill()
 			<-p.ended
-			errs = append(errs, fmt.Errorf("%s did not stop within %s and was killed; its log is %s", p.Name, devStopTimeout, p.logFile()))
+			errs = append(errs, fmt.Errorf("%s did not stop within %s and was killed; its log is %s", p.Name, within, p.logFile()))
 		}
 	}
 	return errors.Join(errs...)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -19,6 +20,7 @@ import (
 type devLayout struct {
 	dir   string
 	peers []devPeer
+	drain time.Duration // of the peers' settings
 }
 
 // clusterFile is where tests and tools find the peers while the cluster runs.
@@ -82,11 +84,11 @@ func newDevLayout(o devOptions, env environment) (devLayout, error) {
 	if o.peers < 1 || o.basePort < 0 || o.basePort+o.peers*portStep > 65535 {
 		return devLayout{}, usageError{errors.New("--peers must be at least 1, and with --base-port all ports must be below 65536")}
 	}
-	settings, err := devSettings(o, env)
+	settings, drain, err := devSettings(o, env)
 	if err != nil {
 		return devLayout{}, err
 	}
-	layout := devLayout{dir: o.dir}
+	layout := devLayout{dir: o.dir, drain: drain}
 	var members []string
 	for n := range o.peers {
 		p := newDevPeer(o.dir, n, o.basePort)
@@ -110,23 +112,24 @@ func newDevLayout(o devOptions, env environment) (devLayout, error) {
 	return layout, nil
 }
 
-// devSettings reads the user's file, which must be right by itself.
-func devSettings(o devOptions, env environment) (map[string]any, error) {
-	settings := make(map[string]any)
+// devSettings reads the user's file, which must be right by itself, and drain_delay as it says.
+func devSettings(o devOptions, env environment) (settings map[string]any, drain time.Duration, err error) {
+	settings = make(map[string]any)
 	if o.config == "" {
-		return settings, nil
+		return settings, 0, nil
 	}
-	if _, err := config.Load(config.LoadOptions{File: o.config, Getenv: env.lookup}); err != nil {
-		return nil, usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
+	conf, err := config.Load(config.LoadOptions{File: o.config, Getenv: env.lookup})
+	if err != nil {
+		return nil, 0, usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
 	}
 	raw, err := os.ReadFile(o.config)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", o.config, err)
+		return nil, 0, fmt.Errorf("read %s: %w", o.config, err)
 	}
 	if err := yaml.Unmarshal(raw, &settings); err != nil {
-		return nil, fmt.Errorf("read %s: %w", o.config, err)
+		return nil, 0, fmt.Errorf("read %s: %w", o.config, err)
 	}
-	return settings, nil
+	return settings, conf.DrainDelay, nil
 }
 
 // apply sets what differs from peer to peer, and what makes them one cluster on this machine.

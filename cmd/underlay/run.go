@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/cmd/underlay/cli"
 	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/internal/memlimit"
 )
 
 // version of this program.
@@ -55,6 +57,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		inGroup(cli.GroupRun, daemonCommand(env)), inGroup(cli.GroupRun, devCommand(env)), inGroup(cli.GroupRun, configCommand(env)),
+		inGroup(cli.GroupRun, awsCommand(env)),
 		inGroup(cli.GroupMend, recoverCommand(env)))
 	cli.Complete(root, cli.Environment{Lookup: env.lookup, Stdin: env.stdin, Stdout: env.stdout, Stderr: env.stderr})
 	err := root.ExecuteContext(ctx)
@@ -94,11 +97,23 @@ func daemonCommand(env environment) *cobra.Command {
 			if err := os.Setenv("IPFS_PATH", filepath.Join(conf.DataDir, "ipfs")); err != nil {
 				return fmt.Errorf("set IPFS_PATH: %w", err)
 			}
+			limitMemory(env.lookup)
 			return serveUntilDone(cmd.Context(), conf, newLogger(conf.Log, env.stderr), env)
 		},
 	}
 	load = withConfig(cmd, env)
 	return cmd
+}
+
+// limitMemory lets the heap grow to four fifths of what the control groups allow, unless GOMEMLIMIT is set: then the collector
+// works harder before the kernel ends the process. The rest is for stacks and for files that are mapped or cached.
+func limitMemory(lookup func(string) (string, bool)) {
+	if _, set := lookup("GOMEMLIMIT"); set {
+		return
+	}
+	if limit := memlimit.Of(os.DirFS("/")); limit > 0 {
+		debug.SetMemoryLimit(limit / 5 * 4)
+	}
 }
 
 func configCommand(env environment) *cobra.Command {

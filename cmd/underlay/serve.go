@@ -25,23 +25,21 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	if err != nil {
 		return err
 	}
+	if conf.Cluster.Secret, err = conf.Cluster.ReadSecret(); err != nil {
+		return usageError{err}
+	}
 	listeners, err := listen(conf)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, "listeners", listeners)
 
-	born, err := openBirth(ctx, conf.Cluster)
-	if err != nil {
-		return err
-	}
-
 	gw := gateway.New(listeners.gateway, gatewayListenerOptions(conf, logger))
 	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
 
-	p, err := peer.Open(ctx, peerOptions(conf, born, logger, env.fatal))
+	p, err := openPeer(ctx, conf, logger, env.fatal)
 	if err != nil {
-		return errors.Join(fmt.Errorf("open peer: %w", err), gw.Close())
+		return errors.Join(err, gw.Close())
 	}
 	defer joinClose(&err, "peer", p)
 	defer joinClose(&err, "gateway", gw)
@@ -66,9 +64,11 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	defer func() { err = errors.Join(err, withdraw()) }()
 
 	members := peer.FromMembers(member.Handler(door.members(private.rpc), private.rest))
+	manager := newNotifier(listeners.gateway.Addr(), p.Ready, logger)
 	inside := []func(context.Context) error{
 		p.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,
 		proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
+		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
 	clients := append(private.servers(conf, files, listeners, door, logger), gatewayServes)
 	logServing(conf, p, logger)

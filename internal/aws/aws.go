@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -19,8 +21,12 @@ const timeout = 15 * time.Second
 
 // Cloud is an account in a region. Its methods may be called from any goroutine.
 type Cloud struct {
+	conf       aws.Config
 	machines   *ec2.Client
 	parameters *ssm.Client
+	stacks     *cloudformation.Client
+	self       *imds.Client
+	interval   time.Duration // between two looks at something that is waited for
 }
 
 // Open finds out which account and region this machine works with.
@@ -38,7 +44,10 @@ func Open(ctx context.Context) (*Cloud, error) {
 		}
 		conf.Region = where.Region
 	}
-	return &Cloud{ec2.NewFromConfig(conf), ssm.NewFromConfig(conf)}, nil
+	return &Cloud{
+		conf: conf, machines: ec2.NewFromConfig(conf), parameters: ssm.NewFromConfig(conf), stacks: cloudformation.NewFromConfig(conf),
+		self: imds.NewFromConfig(conf), interval: 2 * time.Second,
+	}, nil
 }
 
 // Tagged returns the private addresses of the running machines that have all the tags. It needs ec2:DescribeInstances.

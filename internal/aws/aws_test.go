@@ -3,17 +3,19 @@ package aws
 import (
 	"context"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/underlay/underlay/internal/testkit"
 )
@@ -21,44 +23,23 @@ import (
 // openEmulated starts an emulator of AWS and opens an account in it.
 func openEmulated(t *testing.T) *Cloud {
 	t.Helper()
-	if _, err := exec.LookPath("moto_server"); err != nil {
-		t.Skip("moto_server, the emulator of AWS, is not installed: pip install 'moto[server]'")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	setAWS(t, testkit.EmulateAWS(t))
+	cloud, err := Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
-	server := exec.Command("moto_server", "-H", "127.0.0.1", "-p", fmt.Sprint(addr.Port))
-	server.Env = append(os.Environ(), "no_proxy=*")
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Kill() // it has ended if this fails
-		_ = server.Wait()
-	})
-	url := "http://" + addr.String()
-	testkit.Eventually(t, time.Minute, "the emulator answers", func() bool {
-		res, err := http.Get(url + "/moto-api/data.json")
-		if err != nil {
-			return false
-		}
-		res.Body.Close()
-		return res.StatusCode == http.StatusOK
-	})
+	return cloud
+}
+
+// setAWS makes an emulator at url the only AWS there is.
+func setAWS(t *testing.T, url string) {
+	t.Helper()
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		t.Setenv(name, value)
 	}
-	cloud, err := Open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cloud
 }
 
 // launch starts machines with tags and returns their private addresses.
@@ -103,6 +84,63 @@ func TestTaggedMachines(t *testing.T) {
 	if _, err := cloud.Tagged(ended, tags); err == nil {
 		t.Error("an ended request has an answer")
 	}
+}
+
+// What only its readers may see comes decrypted; a backup arrives as it is.
+func TestSecretsAndObjects(t *testing.T) {
+	cloud := openEmulated(t)
+	name := "/underlay/test/secret"
+	if _, err := cloud.parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
+		Name: &name, Value: ref("5e5e"), Type: ssmtypes.ParameterTypeSecureString,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := cloud.Secret(t.Context(), name); err != nil || got != "5e5e" {
+		t.Errorf("the secret is %q, %v", got, err)
+	}
+	if got, err := cloud.Secret(t.Context(), name+"2"); err == nil {
+		t.Errorf("a secret that is not there is %q", got)
+	}
+
+	file := filepath.Join(t.TempDir(), "pins.backup")
+	if err := os.WriteFile(file, []byte("the pins"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := cloud.Put(t.Context(), file, "s3://absent/a b"); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("into a bucket that is not there: %v", err)
+	}
+	request(t, http.MethodPut, *cloud.conf.BaseEndpoint+"/bucket")
+	if err := cloud.Put(t.Context(), file, "s3://bucket/a b/2026-01-01T00:00.backup"); err != nil {
+		t.Fatal(err)
+	}
+	if got := request(t, http.MethodGet, *cloud.conf.BaseEndpoint+"/bucket/a%20b/2026-01-01T00:00.backup"); got != "the pins" {
+		t.Errorf("stored is %q", got)
+	}
+	for _, object := range []string{"bucket/key", "s3://bucket", "s3:///key", "s3://bucket/"} {
+		if err := cloud.Put(t.Context(), file, object); err == nil {
+			t.Errorf("%s was taken for an object", object)
+		}
+	}
+}
+
+// request sends an empty request to the emulator and returns what it answers.
+func request(t *testing.T, method, url string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %s, %v: %s", method, url, res.Status, err, body)
+	}
+	return string(body)
 }
 
 // Whoever writes first has written, however many try.

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/underlay/underlay/internal/aws"
+)
+
+// awsCommand is what a machine on EC2 needs of AWS when it boots, so that its scripts need no other program for that.
+func awsCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "aws",
+		Short: "Ask AWS for what a machine of the cluster needs when it boots",
+		Long: "Ask AWS for what a machine of the cluster needs when it boots; deploy/aws uses these commands. Credentials and region\n" +
+			"come from the environment, the shared files, or the profile of the instance.",
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "attach VOLUME", Args: cobra.ExactArgs(1),
+			Short: "Attach an EBS volume to this machine, when no other one has it any more, and print its device",
+			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
+				say := func(what string) { fmt.Fprintln(env.stderr, "waiting:", what) }
+				if err := cloud.Attach(cmd.Context(), args[0], say); err != nil {
+					return err
+				}
+				device, err := aws.AwaitDevice(cmd.Context(), os.DirFS("/"), args[0])
+				return printLine(env, device, err)
+			}),
+		},
+		&cobra.Command{
+			Use: "get PARAMETER", Args: cobra.ExactArgs(1),
+			Short: "Print a parameter of Systems Manager, decrypted",
+			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
+				value, err := cloud.Secret(cmd.Context(), args[0])
+				return printLine(env, value, err)
+			}),
+		},
+		&cobra.Command{
+			Use: "tag KEY", Args: cobra.ExactArgs(1),
+			Short: "Print a tag of this machine",
+			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
+				value, err := cloud.Metadata(cmd.Context(), "tags/instance/"+args[0])
+				return printLine(env, value, err)
+			}),
+		},
+		&cobra.Command{
+			Use: "signal STACK RESOURCE", Args: cobra.ExactArgs(2),
+			Short: "Tell a CloudFormation stack that waits in a resource that this machine is ready",
+			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
+				return cloud.Signal(cmd.Context(), args[0], args[1])
+			}),
+		},
+		&cobra.Command{
+			Use: "put FILE s3://BUCKET/KEY", Args: cobra.ExactArgs(2),
+			Short: "Store a file of up to 5 GB in S3",
+			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
+				return cloud.Put(cmd.Context(), args[0], args[1])
+			}),
+		},
+	)
+	return cmd
+}
+
+// onAWS opens the account for a command.
+func onAWS(f func(*cobra.Command, *aws.Cloud, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		cloud, err := aws.Open(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return f(cmd, cloud, args)
+	}
+}
+
+// printLine prints a line, unless there is an error already.
+func printLine(env environment, text string, err error) error {
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(env.stdout, text); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// Metadata returns what EC2 tells this machine about itself: instance-id, tags/instance/NAME and so on.
+func (c *Cloud) Metadata(ctx context.Context, name string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	got, err := c.self.GetMetadata(ctx, &imds.GetMetadataInput{Path: name})
+	if err != nil {
+		return "", fmt.Errorf("ask EC2 for %s of this machine: %w", name, err)
+	}
+	defer got.Content.Close()
+	value, err := io.ReadAll(got.Content)
+	if err != nil {
+		return "", fmt.Errorf("read %s of this machine: %w", name, err)
+	}
+	return strings.TrimSpace(string(value)), nil
+}
+
+// Secret returns the value of a parameter, decrypted if it is a SecureString. It needs ssm:GetParameter.
+func (c *Cloud) Secret(ctx context.Context, name string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	got, err := c.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: ref(true)})
+	if err != nil {
+		return "", fmt.Errorf("read parameter %s: %w", name, err)
+	}
+	return *got.Parameter.Value, nil
+}
+
+// Signal tells a CloudFormation stack that this machine is what it waits for in one of its resources. A stack that does not
+// wait refuses, which is an error. It needs cloudformation:SignalResource.
+func (c *Cloud) Signal(ctx context.Context, stack, resource string) error {
+	me, err := c.Metadata(ctx, "instance-id")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	_, err = c.stacks.SignalResource(ctx, &cloudformation.SignalResourceInput{
+		StackName: &stack, LogicalResourceId: &resource, UniqueId: &me, Status: cfntypes.ResourceSignalStatusSuccess,
+	})
+	if err != nil {
+		return fmt.Errorf("signal %s of stack %s: %w", resource, stack, err)
+	}
+	return nil
+}
