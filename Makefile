@@ -74,4 +74,4 @@ lint: ## check formatting, vet and staticcheck
 	bin/staticcheck ./...
 	@internal/tools/layers.sh
 
-check: lint test ## what CI runs
+check: lint deploy-check test ## what CI runs
