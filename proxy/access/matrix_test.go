@@ -103,7 +103,8 @@ func matrixCalls() (calls []call) {
 		calls = append(calls, call{r, method, examplePath(pattern)})
 	}
 	for _, r := range []string{
-		"GET /access/self", "GET /access/tokens", "POST /access/tokens", "GET /access/tokens/{id}", "DELETE /access/tokens/{id}",
+		"GET /access/self", "GET /access/tokens", "POST /access/tokens", "GET /access/tokens/{id}",
+		"PUT /access/tokens/{id}", "DELETE /access/tokens/{id}",
 		"GET /access/users", "POST /access/users", "GET /access/users/{id}", "PUT /access/users/{id}", "DELETE /access/users/{id}",
 		"POST /token", "POST /anything/else",
 	} {
