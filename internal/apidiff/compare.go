@@ -23,6 +23,7 @@ type Mismatch struct {
 	Model, Ours        string
 }
 
+// String says what differs, and how.
 func (m Mismatch) String() string {
 	return fmt.Sprintf("%s, %s, on %s\n\tmodel: %s\n\tours:  %s", m.Step, m.Field, m.Target, shorten(m.Model), shorten(m.Ours))
 }

@@ -155,6 +155,7 @@ func asStatus(err error) (int, bool) {
 	return status.Code, true
 }
 
+// Error shows the status and the body.
 func (e *StatusError) Error() string { return fmt.Sprintf("status %d: %s", e.Code, e.Body) }
 
 // readAnswer returns the body of a successful answer. An error in the trailer, which kubo sends when something fails

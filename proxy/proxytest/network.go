@@ -20,6 +20,7 @@ type Network struct {
 	addrs map[string]string // where a member serves the others, by ID; one without is down
 }
 
+// NewNetwork makes a network without members.
 func NewNetwork() *Network {
 	return &Network{names: make(map[peer.ID]string), addrs: make(map[string]string)}
 }
@@ -64,14 +65,17 @@ type Member struct {
 	*Network
 }
 
+// ID implements member.Peers.
 func (m Member) ID() peer.ID { return m.id }
 
+// Names implements member.Peers.
 func (m Member) Names(context.Context) (map[peer.ID]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return maps.Clone(m.names), nil
 }
 
+// Transport implements member.Peers.
 func (m Member) Transport() http.RoundTripper {
 	return &http.Transport{DialContext: m.dial, DisableKeepAlives: true, DisableCompression: true}
 }

@@ -24,6 +24,7 @@ type Serving struct {
 	Addr string
 }
 
+// Serve runs the server of the private APIs on a listener until the test ends.
 func Serve(t testing.TB, l net.Listener, handler http.Handler, grace time.Duration) *Serving {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -43,6 +44,7 @@ func Serve(t testing.TB, l net.Listener, handler http.Handler, grace time.Durati
 	return s
 }
 
+// Listen opens a port on loopback.
 func Listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
