@@ -4,12 +4,9 @@ go 1.26.4
 
 require (
 	github.com/anishathalye/porcupine v1.3.1 // checks in tests that recorded histories are linearizable
-	github.com/aws/aws-sdk-go-v2 v1.41.7 // signs the upload of backups
-	github.com/aws/aws-sdk-go-v2/config v1.32.17 // credentials and region of a cluster on EC2
+	github.com/aws/aws-sdk-go-v2 v1.41.7 // signs the requests to AWS of a cluster on EC2
+	github.com/aws/aws-sdk-go-v2/credentials v1.19.16 // the credentials of the instance it runs on
 	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.18.23 // region, name and tags of the instance it runs on
-	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.70.0 // tells the stack that a machine is ready
-	github.com/aws/aws-sdk-go-v2/service/ec2 v1.276.0 // finds the other peers by the tags of their instances; attaches a machine's volume
-	github.com/aws/aws-sdk-go-v2/service/ssm v1.67.0 // the record of a cluster's first members; its secret
 	github.com/chromedp/cdproto v0.159.0 // what chromedp tells of the browser's requests, for tests
 	github.com/chromedp/chromedp v0.23.0 // tests look at the gateway's pages in a real browser
 	github.com/cockroachdb/pebble/v2 v2.1.5 // the replicated state and the index of blocks on disk
@@ -321,20 +318,7 @@ require (
 	lukechampine.com/blake3 v1.4.1 // indirect
 )
 
-require (
-	github.com/aws/aws-sdk-go-v2/credentials v1.19.16 // indirect
-	github.com/aws/aws-sdk-go-v2/internal/configsources v1.4.23 // indirect
-	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.7.23 // indirect
-	github.com/aws/aws-sdk-go-v2/internal/ini v1.8.4 // indirect
-	github.com/aws/aws-sdk-go-v2/internal/v4a v1.4.24 // indirect
-	github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding v1.13.9 // indirect
-	github.com/aws/aws-sdk-go-v2/service/internal/presigned-url v1.13.23 // indirect
-	github.com/aws/aws-sdk-go-v2/service/signin v1.0.11 // indirect
-	github.com/aws/aws-sdk-go-v2/service/sso v1.30.17 // indirect
-	github.com/aws/aws-sdk-go-v2/service/ssooidc v1.35.21 // indirect
-	github.com/aws/aws-sdk-go-v2/service/sts v1.42.1 // indirect
-	github.com/aws/smithy-go v1.25.1 // indirect
-)
+require github.com/aws/smithy-go v1.25.1 // indirect
 
 tool (
 	github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-ctl

@@ -1,76 +1,82 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
 // timeout bounds one question, retries included.
 const timeout = 15 * time.Second
 
+// ec2Version is the version of EC2's API.
+const ec2Version = "2016-11-15"
+
 // Cloud is an account in a region. Its methods may be called from any goroutine.
 type Cloud struct {
-	conf       aws.Config
-	machines   *ec2.Client
-	parameters *ssm.Client
-	stacks     *cloudformation.Client
-	self       *imds.Client
-	interval   time.Duration // between two looks at something that is waited for
+	self        *imds.Client
+	credentials aws.CredentialsProvider
+	region      string
+	at          string        // where all services are asked; empty: each at its own endpoint
+	interval    time.Duration // between two looks at something that is waited for
 }
 
 // Open finds out which account and region this machine works with.
 func Open(ctx context.Context) (*Cloud, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conf, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("find the settings for AWS: %w", err)
+	c := &Cloud{
+		self:     imds.New(imds.Options{Endpoint: os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT")}),
+		region:   cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+		at:       os.Getenv("AWS_ENDPOINT_URL"),
+		interval: 2 * time.Second,
 	}
-	if conf.Region == "" {
-		where, err := imds.NewFromConfig(conf).GetRegion(ctx, nil)
+	if key := os.Getenv("AWS_ACCESS_KEY_ID"); key != "" {
+		c.credentials = credentials.NewStaticCredentialsProvider(key, os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"))
+	} else {
+		c.credentials = aws.NewCredentialsCache(ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = c.self }))
+	}
+	if c.region == "" {
+		where, err := c.self.GetRegion(ctx, nil)
 		if err != nil {
 			return nil, fmt.Errorf("find the AWS region: set AWS_REGION, or run on EC2: %w", err)
 		}
-		conf.Region = where.Region
+		c.region = where.Region
 	}
-	return &Cloud{
-		conf: conf, machines: ec2.NewFromConfig(conf), parameters: ssm.NewFromConfig(conf), stacks: cloudformation.NewFromConfig(conf),
-		self: imds.NewFromConfig(conf), interval: 2 * time.Second,
-	}, nil
+	return c, nil
 }
 
 // Tagged returns the private addresses of the running machines that have all the tags. It needs ec2:DescribeInstances.
 func (c *Cloud) Tagged(ctx context.Context, tags map[string]string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	ask := &ec2.DescribeInstancesInput{Filters: []ec2types.Filter{{Name: ref("instance-state-name"), Values: []string{"running"}}}}
+	ask := url.Values{"Filter.1.Name": {"instance-state-name"}, "Filter.1.Value.1": {"running"}}
 	for key, value := range tags {
-		ask.Filters = append(ask.Filters, ec2types.Filter{Name: ref("tag:" + key), Values: []string{value}})
+		filter := fmt.Sprintf("Filter.%d.", len(ask)/2+1)
+		ask.Set(filter+"Name", "tag:"+key)
+		ask.Set(filter+"Value.1", value)
 	}
 	var addrs []string
-	for pages := ec2.NewDescribeInstancesPaginator(c.machines, ask); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
+	for more := true; more; more = ask.Get("NextToken") != "" {
+		var page struct {
+			Addrs []string `xml:"reservationSet>item>instancesSet>item>privateIpAddress"`
+			Next  string   `xml:"nextToken"`
+		}
+		if err := c.query(ctx, "ec2", ec2Version, "DescribeInstances", ask, &page); err != nil {
 			return addrs, fmt.Errorf("list EC2 instances with the tags %v: %w", tags, err)
 		}
-		for _, reservation := range page.Reservations {
-			for _, machine := range reservation.Instances {
-				if machine.PrivateIpAddress != nil {
-					addrs = append(addrs, *machine.PrivateIpAddress)
-				}
-			}
-		}
+		addrs = append(addrs, page.Addrs...)
+		ask.Set("NextToken", page.Next)
 	}
 	return addrs, nil
 }
@@ -88,28 +94,38 @@ func (c *Cloud) Parameter(name string) *Parameter { return &Parameter{c, name} }
 func (p *Parameter) Read(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	got, err := p.cloud.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &p.name})
-	if _, ok := errors.AsType[*ssmtypes.ParameterNotFound](err); ok {
+	value, err := p.cloud.value(ctx, p.name, false)
+	if isFault(err, "ParameterNotFound") {
 		return "", nil
 	}
-	if err != nil {
-		return "", fmt.Errorf("read parameter %s: %w", p.name, err)
-	}
-	return *got.Parameter.Value, nil
+	return value, err
 }
 
 // Create gives it a value unless it has one already, which is no error.
 func (p *Parameter) Create(ctx context.Context, value string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	_, err := p.cloud.parameters.PutParameter(ctx, &ssm.PutParameterInput{
-		Name: &p.name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: ref(false),
-		Description: ref("Written once by an underlay cluster. Do not change."),
-	})
-	if _, ok := errors.AsType[*ssmtypes.ParameterAlreadyExists](err); err != nil && !ok {
+	err := p.cloud.parameter(ctx, "PutParameter", map[string]any{
+		"Name": p.name, "Value": value, "Type": "String", "Overwrite": false,
+		"Description": "Written once by an underlay cluster. Do not change.",
+	}, &struct{}{})
+	if err != nil && !isFault(err, "ParameterAlreadyExists") {
 		return fmt.Errorf("write parameter %s: %w", p.name, err)
 	}
 	return nil
 }
 
-func ref[T any](v T) *T { return &v }
+// value reads a parameter.
+func (c *Cloud) value(ctx context.Context, name string, decrypt bool) (string, error) {
+	var got struct{ Parameter struct{ Value string } }
+	if err := c.parameter(ctx, "GetParameter", map[string]any{"Name": name, "WithDecryption": decrypt}, &got); err != nil {
+		return "", fmt.Errorf("read parameter %s: %w", name, err)
+	}
+	return got.Parameter.Value, nil
+}
+
+// isFault tells whether AWS refused with one of these codes.
+func isFault(err error, codes ...string) bool {
+	fault, ok := errors.AsType[*Fault](err)
+	return ok && slices.Contains(codes, fault.Code)
+}

@@ -5,17 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/underlay/underlay/internal/testkit"
 )
@@ -43,22 +39,24 @@ func setAWS(t *testing.T, url string) {
 }
 
 // launch starts machines with tags and returns their private addresses.
-func launch(t *testing.T, cloud *Cloud, n int32, tags map[string]string) (ids, addrs []string) {
+func launch(t *testing.T, cloud *Cloud, n int, tags map[string]string) (ids, addrs []string) {
 	t.Helper()
-	spec := ec2types.TagSpecification{ResourceType: ec2types.ResourceTypeInstance}
-	for key, value := range tags {
-		spec.Tags = append(spec.Tags, ec2types.Tag{Key: ref(key), Value: ref(value)})
+	ask := url.Values{
+		"ImageId": {"ami-12345678"}, "MinCount": {fmt.Sprint(n)}, "MaxCount": {fmt.Sprint(n)}, "TagSpecification.1.ResourceType": {"instance"},
 	}
-	got, err := cloud.machines.RunInstances(t.Context(), &ec2.RunInstancesInput{
-		ImageId: ref("ami-12345678"), MinCount: &n, MaxCount: &n, TagSpecifications: []ec2types.TagSpecification{spec},
-	})
-	if err != nil {
+	for key, value := range tags {
+		tag := fmt.Sprintf("TagSpecification.1.Tag.%d.", (len(ask)-4)/2+1)
+		ask.Set(tag+"Key", key)
+		ask.Set(tag+"Value", value)
+	}
+	var got struct {
+		IDs   []string `xml:"instancesSet>item>instanceId"`
+		Addrs []string `xml:"instancesSet>item>privateIpAddress"`
+	}
+	if err := cloud.query(t.Context(), "ec2", ec2Version, "RunInstances", ask, &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, machine := range got.Instances {
-		ids, addrs = append(ids, *machine.InstanceId), append(addrs, *machine.PrivateIpAddress)
-	}
-	return ids, addrs
+	return got.IDs, got.Addrs
 }
 
 func TestTaggedMachines(t *testing.T) {
@@ -73,7 +71,7 @@ func TestTaggedMachines(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
-	if _, err := cloud.machines.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: ids[:1]}); err != nil {
+	if err := cloud.query(t.Context(), "ec2", ec2Version, "TerminateInstances", url.Values{"InstanceId.1": ids[:1]}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := cloud.Tagged(t.Context(), tags); err != nil || len(got) != 2 {
@@ -90,9 +88,7 @@ func TestTaggedMachines(t *testing.T) {
 func TestSecretsAndObjects(t *testing.T) {
 	cloud := openEmulated(t)
 	name := "/underlay/test/secret"
-	if _, err := cloud.parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
-		Name: &name, Value: ref("5e5e"), Type: ssmtypes.ParameterTypeSecureString,
-	}); err != nil {
+	if err := cloud.parameter(t.Context(), "PutParameter", map[string]any{"Name": name, "Value": "5e5e", "Type": "SecureString"}, &struct{}{}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := cloud.Secret(t.Context(), name); err != nil || got != "5e5e" {
@@ -109,11 +105,11 @@ func TestSecretsAndObjects(t *testing.T) {
 	if err := cloud.Put(t.Context(), file, "s3://absent/a b"); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("into a bucket that is not there: %v", err)
 	}
-	request(t, http.MethodPut, *cloud.conf.BaseEndpoint+"/bucket")
+	request(t, http.MethodPut, cloud.at+"/bucket")
 	if err := cloud.Put(t.Context(), file, "s3://bucket/a b/2026-01-01T00:00.backup"); err != nil {
 		t.Fatal(err)
 	}
-	if got := request(t, http.MethodGet, *cloud.conf.BaseEndpoint+"/bucket/a%20b/2026-01-01T00:00.backup"); got != "the pins" {
+	if got := request(t, http.MethodGet, cloud.at+"/bucket/a%20b/2026-01-01T00:00.backup"); got != "the pins" {
 		t.Errorf("stored is %q", got)
 	}
 	for _, object := range []string{"bucket/key", "s3://bucket", "s3:///key", "s3://bucket/"} {

@@ -2,8 +2,8 @@
 // the parameters of Systems Manager. It also does what a machine of the cluster does when it boots: attach its volume, tell its
 // stack; and it stores backups.
 //
-// Credentials and region come from where every AWS tool finds them: the environment, the shared files, or the instance's own
-// profile and metadata. Endpoints can be set by AWS_ENDPOINT_URL, which the tests do.
+// Credentials and region come from the environment, as with every AWS tool (AWS_ACCESS_KEY_ID, AWS_REGION, ...), or from the instance
+// itself. AWS_ENDPOINT_URL sets one endpoint for all services, which the tests do.
 //
 // Start reading at [Open].
 package aws

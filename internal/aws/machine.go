@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
 // Metadata returns what EC2 tells this machine about itself: instance-id, tags/instance/NAME and so on.
@@ -32,11 +30,7 @@ func (c *Cloud) Metadata(ctx context.Context, name string) (string, error) {
 func (c *Cloud) Secret(ctx context.Context, name string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	got, err := c.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: ref(true)})
-	if err != nil {
-		return "", fmt.Errorf("read parameter %s: %w", name, err)
-	}
-	return *got.Parameter.Value, nil
+	return c.value(ctx, name, true)
 }
 
 // Signal tells a CloudFormation stack that this machine is what it waits for in one of its resources. A stack that does not
@@ -48,9 +42,9 @@ func (c *Cloud) Signal(ctx context.Context, stack, resource string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	_, err = c.stacks.SignalResource(ctx, &cloudformation.SignalResourceInput{
-		StackName: &stack, LogicalResourceId: &resource, UniqueId: &me, Status: cfntypes.ResourceSignalStatusSuccess,
-	})
+	err = c.query(ctx, "cloudformation", "2010-05-15", "SignalResource", url.Values{
+		"StackName": {stack}, "LogicalResourceId": {resource}, "UniqueId": {me}, "Status": {"SUCCESS"},
+	}, nil)
 	if err != nil {
 		return fmt.Errorf("signal %s of stack %s: %w", resource, stack, err)
 	}

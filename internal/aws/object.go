@@ -55,21 +55,21 @@ func (c *Cloud) Put(ctx context.Context, file, object string) error {
 
 // objectURL is where S3 has an object; a set endpoint has all buckets below it.
 func (c *Cloud) objectURL(bucket, key string) string {
-	if c.conf.BaseEndpoint != nil {
-		return *c.conf.BaseEndpoint + (&url.URL{Path: "/" + bucket + "/" + key}).EscapedPath()
+	if c.at != "" {
+		return c.at + (&url.URL{Path: "/" + bucket + "/" + key}).EscapedPath()
 	}
-	return (&url.URL{Scheme: "https", Host: bucket + ".s3." + c.conf.Region + ".amazonaws.com", Path: "/" + key}).String()
+	return (&url.URL{Scheme: "https", Host: bucket + ".s3." + c.region + ".amazonaws.com", Path: "/" + key}).String()
 }
 
 // sign proves to S3 who makes a request.
 func (c *Cloud) sign(ctx context.Context, req *http.Request) error {
-	credentials, err := c.conf.Credentials.Retrieve(ctx)
+	credentials, err := c.credentials.Retrieve(ctx)
 	if err != nil {
 		return fmt.Errorf("find credentials for AWS: %w", err)
 	}
 	req.Header.Set("X-Amz-Content-Sha256", unsigned)
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	if err := signer.SignHTTP(ctx, credentials, req, unsigned, "s3", c.conf.Region, time.Now()); err != nil {
+	if err := signer.SignHTTP(ctx, credentials, req, unsigned, "s3", c.region, time.Now()); err != nil {
 		return fmt.Errorf("sign the request: %w", err)
 	}
 	return nil

@@ -2,16 +2,12 @@ package aws
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/underlay/underlay/internal/pause"
 )
@@ -46,8 +42,16 @@ func (c *Cloud) Attach(ctx context.Context, volume string, say func(string)) err
 func (c *Cloud) tryAttach(ctx context.Context, volume, me string) (why string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	found, err := c.machines.DescribeVolumes(ctx, &ec2.DescribeVolumesInput{VolumeIds: []string{volume}})
-	if err != nil {
+	var found struct {
+		Volumes []struct {
+			Status      string `xml:"status"`
+			Attachments []struct {
+				Instance string `xml:"instanceId"`
+				Status   string `xml:"status"`
+			} `xml:"attachmentSet>item"`
+		} `xml:"volumeSet>item"`
+	}
+	if err := c.query(ctx, "ec2", ec2Version, "DescribeVolumes", url.Values{"VolumeId.1": {volume}}, &found); err != nil {
 		return "", fmt.Errorf("look up volume %s: %w", volume, err)
 	}
 	if len(found.Volumes) != 1 {
@@ -55,34 +59,24 @@ func (c *Cloud) tryAttach(ctx context.Context, volume, me string) (why string, e
 	}
 	v := found.Volumes[0]
 	for _, held := range v.Attachments {
-		mine := held.InstanceId != nil && *held.InstanceId == me
 		switch {
-		case mine && held.State == ec2types.VolumeAttachmentStateAttached:
+		case held.Instance == me && held.Status == "attached":
 			return "", nil
-		case !mine && held.InstanceId != nil:
-			return fmt.Sprintf("%s is still %s to %s", volume, held.State, *held.InstanceId), nil
+		case held.Instance != me && held.Instance != "":
+			return fmt.Sprintf("%s is still %s to %s", volume, held.Status, held.Instance), nil
 		}
 	}
-	if v.State != ec2types.VolumeStateAvailable {
-		return fmt.Sprintf("%s is %s", volume, v.State), nil
+	if v.Status != "available" {
+		return fmt.Sprintf("%s is %s", volume, v.Status), nil
 	}
-	_, err = c.machines.AttachVolume(ctx, &ec2.AttachVolumeInput{VolumeId: &volume, InstanceId: &me, Device: ref(attachAs)})
-	if taken(err) {
+	err = c.query(ctx, "ec2", ec2Version, "AttachVolume", url.Values{"VolumeId": {volume}, "InstanceId": {me}, "Device": {attachAs}}, nil)
+	if isFault(err, "VolumeInUse", "IncorrectState") {
 		return volume + " was taken by another machine", nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("attach %s to %s: %w", volume, me, err)
 	}
 	return volume + " is being attached", nil
-}
-
-// taken tells whether a volume could not be attached because it was not free any more.
-func taken(err error) bool {
-	coded, ok := errors.AsType[interface {
-		error
-		ErrorCode() string
-	}](err)
-	return ok && slices.Contains([]string{"VolumeInUse", "IncorrectState"}, coded.ErrorCode())
 }
 
 // AwaitDevice returns the device file of a volume that is attached to this machine, whose files are below root. It blocks until

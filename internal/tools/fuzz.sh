@@ -52,6 +52,7 @@ finish
 share=$(((total - SECONDS) * 2 / ${#targets[@]})) # of the time that is left
 ((each <= share)) || each=$((share > 5 ? share : 5))
 for target in "${targets[@]}"; do
-	start fuzz ${target}
+	read -r package name <<<"$target"
+	start fuzz "$package" "$name"
 done
 finish
