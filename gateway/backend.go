@@ -21,18 +21,22 @@ import (
 
 // newBackend makes what the policy leaves of the node readable for boxo's handler, and returns what it reads blocks from.
 // With Gateway.NoFetch nothing leaves the node: blocks, path resolution and names all come from its own stores. With
-// Options.Held blocks come from the cluster alone, and names from wherever they are known. The node's own path resolvers are
-// not for us, because they see denied blocks.
+// Options.HeldOnly blocks come from the cluster alone, and names from wherever they are known. The node's own path resolvers
+// are not for us, because they see denied blocks.
 func newBackend(o Options, cfg *config.Config) (blockservice.BlockService, boxo.IPFSBackend, error) {
 	n := o.Node
-	if !cfg.Gateway.NoFetch {
-		blocks := n.Blocks
-		if o.Held != nil {
-			blocks = blockservice.New(n.Blocks.Blockstore(), o.Held)
-		}
-		return readBlocks(o, blocks, n.Routing, n.Namesys)
-	}
 	store := n.Blocks.Blockstore()
+	near := blockservice.New(store, offline.Exchange(store))
+	if !cfg.Gateway.NoFetch {
+		if o.Held != nil {
+			near = blockservice.New(store, o.Held)
+		}
+		blocks := n.Blocks
+		if o.HeldOnly {
+			blocks = near
+		}
+		return readBlocks(o, blocks, near, n.Routing, n.Namesys)
+	}
 	records := offlineroute.NewOfflineRouter(n.Repo.Datastore(), n.RecordValidator)
 	names, err := localNames(n, cfg, records)
 	if err != nil {
@@ -41,7 +45,7 @@ func newBackend(o Options, cfg *config.Config) (blockservice.BlockService, boxo.
 	if o.NamesOver != nil {
 		names = o.NamesOver(names)
 	}
-	return readBlocks(o, blockservice.New(store, offline.Exchange(store)), records, names)
+	return readBlocks(o, near, near, records, names)
 }
 
 func localNames(n *core.IpfsNode, cfg *config.Config, records routing.ValueStore) (namesys.NameSystem, error) {
@@ -78,15 +82,18 @@ func (t tellingStatus) Resolve(ctx context.Context, p path.Path, o ...namesys.Re
 	return result, err
 }
 
-// readBlocks makes a backend that reads what is not denied from blocks, at a bounded cost.
-func readBlocks(o Options, blocks blockservice.BlockService, records routing.ValueStore, names namesys.NameSystem) (blockservice.BlockService, boxo.IPFSBackend, error) {
+// readBlocks makes a backend that reads what is not denied from blocks, at a bounded cost. What is near counts as cached.
+func readBlocks(o Options, blocks, near blockservice.BlockService, records routing.ValueStore, names namesys.NameSystem) (blockservice.BlockService, boxo.IPFSBackend, error) {
+	opts := []boxo.BackendOption{boxo.WithValueStore(records), boxo.WithNameSystem(o.Policy.Names(tellingStatus{names}))}
 	allowed := o.Policy.Blocks(blocks)
-	b, err := boxo.NewBlocksBackend(allowed,
-		boxo.WithValueStore(records),
-		boxo.WithNameSystem(o.Policy.Names(tellingStatus{names})))
+	all, err := boxo.NewBlocksBackend(allowed, opts...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make gateway backend: %w", err)
 	}
-	bounded := limits.Backend(b, allowed, limits.BackendOptions{Entries: o.Limits.DirectoryEntries, Depth: o.Limits.PathDepth})
-	return allowed, o.Policy.Backend(bounded), nil
+	cached, err := boxo.NewBlocksBackend(o.Policy.Blocks(near), opts...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make gateway backend of what is near: %w", err)
+	}
+	bounded := limits.Backend(all, allowed, limits.BackendOptions{Entries: o.Limits.DirectoryEntries, Depth: o.Limits.PathDepth})
+	return allowed, o.Policy.Backend(clusterCached{bounded, cached}), nil
 }

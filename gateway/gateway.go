@@ -43,9 +43,10 @@ type Options struct {
 	CodecConversion bool
 	// RoutingAPI serves /routing/v1 too, as the node's Gateway.ExposeRoutingAPI does.
 	RoutingAPI bool
-	// Held, if given, is asked for the blocks that the node does not have, in place of the node's own exchange: the gateway
-	// then serves what the cluster holds, and answers 404 for all else without looking for it elsewhere.
+	// Held, if given, fetches the blocks that other members of the cluster hold, and no others. They count as cached.
 	Held exchange.Interface
+	// HeldOnly has the gateway serve what this node and Held have, and answer 404 for all else without looking for it elsewhere.
+	HeldOnly bool
 
 	// LandingPage is what is at /: a file with HTML, or a URL to redirect to. Empty takes the node's Gateway.RootRedirect, and
 	// without that a page of ours.

@@ -133,7 +133,7 @@ func TestHeldStaysInside(t *testing.T) {
 	tree, content := site()
 	held := add(t, member, tree)
 	elsewhere := add(t, stranger, files.NewBytesFile([]byte("elsewhere")))
-	g := start(t, Options{Node: server, Held: offline.Exchange(member.Blocks.Blockstore())})
+	g := start(t, Options{Node: server, HeldOnly: true, Held: offline.Exchange(member.Blocks.Blockstore())})
 	if got := ask(t, "GET", g.url+held.String()+"/large.bin"); got.StatusCode != 200 || len(got.body) != len(content["large.bin"]) {
 		t.Errorf("what is held: status %d with %d bytes", got.StatusCode, len(got.body))
 	}

@@ -40,11 +40,16 @@ func newSpecNode(t *testing.T, f *gatewayspec.Fixture) *core.IpfsNode {
 	return node
 }
 
+// What comes from memory keeps to the rules as what the handler says does, and so does HTTP/2.
 func TestSpecifications(t *testing.T) {
 	f, err := gatewayspec.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := start(t, Options{Node: newSpecNode(t, f), Hosts: specHosts()})
-	gatewayspec.Run(t, g.Addr().String(), f.Rules())
+	address := g.Addr().String()
+	for _, turn := range []string{"cold", "from memory"} {
+		t.Run(turn, func(t *testing.T) { gatewayspec.Run(t, address, f.Rules()) })
+	}
+	t.Run("HTTP2", func(t *testing.T) { gatewayspec.RunHTTP2(t, address, f.Rules()) })
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"path/filepath"
 
-	"github.com/ipfs/boxo/exchange"
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/config"
@@ -52,12 +51,8 @@ func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error
 }
 
 func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, logger *slog.Logger) gateway.Options {
-	var held exchange.Interface
-	if c.Gateway.PinnedOnly {
-		held = p.Held()
-	}
 	o := gatewayListenerOptions(c, logger)
-	o.Node, o.NamesOver, o.Held = p.PublicNode(), p.NamesOver, held
+	o.Node, o.NamesOver, o.Held, o.HeldOnly = p.PublicNode(), p.NamesOver, p.Held(), c.Gateway.PinnedOnly
 	o.LandingPage, o.RobotsFile, o.RootRedirect = c.Gateway.LandingPage, c.Gateway.RobotsFile, c.Gateway.RootRedirect
 	o.Hosts, o.CodecConversion, o.RoutingAPI = gatewayHosts(c.Gateway.Hosts), c.Gateway.CodecConversion, c.Gateway.RoutingAPI
 	o.Policy = denied.policy

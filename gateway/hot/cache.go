@@ -153,20 +153,22 @@ func (c *Cache) local(ctx context.Context, id cid.Cid, keep bool) (*node, error)
 }
 
 // fetch returns a node from memory, from the disk or from another peer. Those who ask for the same one at the same time
-// share it.
+// share it, but not a failure: whoever loaded it for all may have gone away, and what a request lacks is noted in its context
+// by those who are asked.
 func (c *Cache) fetch(ctx context.Context, id cid.Cid, keep bool) (*node, error) {
 	for {
 		if n, ok := c.inMemory(id); ok {
 			return n, nil
 		}
 		loaded, err, shared := c.loading.Do(id.KeyString(), func() (any, error) { return c.load(ctx, id, keep, c.o.Blocks.GetBlock) })
-		if err == nil {
+		switch {
+		case err == nil:
 			return loaded.(*node), nil
-		}
-		if !shared || ctx.Err() != nil || !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		case !shared, ctx.Err() != nil, errors.Is(err, errNotFile):
 			return nil, err
+		case !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
+			return c.load(ctx, id, keep, c.o.Blocks.GetBlock)
 		}
-		// The one who loaded it for all has gone away.
 	}
 }
 

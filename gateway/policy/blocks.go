@@ -8,6 +8,7 @@ import (
 	"github.com/ipfs/boxo/exchange"
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
 )
 
 // Blocks returns a view of a block service without the denied blocks: who asks for one gets [Denied]. It is made of a
@@ -40,12 +41,16 @@ func (s allowedStore) Has(ctx context.Context, c cid.Cid) (bool, error) {
 	return s.Blockstore.Has(ctx, c)
 }
 
-// Get implements blockstore.Blockstore.
+// Get implements blockstore.Blockstore. What is not here may come from the exchange yet.
 func (s allowedStore) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
 	if err := s.policy.refuseBlock(c); err != nil {
-		return nil, err
+		return nil, lacks(ctx, err)
 	}
-	return s.Blockstore.Get(ctx, c)
+	block, err := s.Blockstore.Get(ctx, c)
+	if err != nil && !ipld.IsNotFound(err) {
+		return nil, lacks(ctx, err)
+	}
+	return block, err
 }
 
 // GetSize implements blockstore.Blockstore.
@@ -103,9 +108,13 @@ type allowedFetcher struct {
 // GetBlock implements exchange.Fetcher.
 func (f allowedFetcher) GetBlock(ctx context.Context, c cid.Cid) (blocks.Block, error) {
 	if err := f.policy.refuseBlock(c); err != nil {
-		return nil, err
+		return nil, lacks(ctx, err)
 	}
-	return f.Fetcher.GetBlock(ctx, c)
+	block, err := f.Fetcher.GetBlock(ctx, c)
+	if err != nil {
+		return nil, lacks(ctx, err)
+	}
+	return block, nil
 }
 
 // GetBlocks implements exchange.Fetcher. Denied blocks do not come, as if nobody had them.

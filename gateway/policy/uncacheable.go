@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -20,22 +19,25 @@ const errorLife = time.Minute
 // redirection, nor "not modified", is not to be stored, or for a minute at most if it asks for that itself. What was said
 // of the content that is not there goes: its tag, when it was changed, when it expires.
 //
+// The page that a website has for what it does not have (its _redirects file says so) is content like its other pages. It
+// keeps its tag, and under a CID it may be kept for ever, unless a block could not be read: then the path may well exist.
+//
 // An answer that fails in its middle is cut off, or a cache would take it for the whole: boxo ends a CAR or TAR as if it
-// were complete. The backend must be made by [Policy.Backend], which says so.
+// were complete. The backend must be made by [Policy.Backend] and [Policy.Blocks], which say so.
 //
 // It stands outside of all that can make an error.
 func Uncacheable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u := &uncacheableErrors{ResponseWriter: w}
-		next.ServeHTTP(u, r.WithContext(withFailure(r.Context(), func() { u.failed.Store(true) })))
+		next.ServeHTTP(u, r.WithContext(u.within(r.Context())))
 		u.end()
 	})
 }
 
 type uncacheableErrors struct {
 	http.ResponseWriter
-	begun  bool
-	failed atomic.Bool // after a beginning
+	outcome
+	begun bool
 }
 
 // end fails an answer of which a part is missing.
@@ -53,7 +55,7 @@ func (w *uncacheableErrors) end() {
 // WriteHeader implements http.ResponseWriter.
 func (w *uncacheableErrors) WriteHeader(status int) {
 	if !w.begun && status >= http.StatusBadRequest {
-		bound(w.Header())
+		bound(w.Header(), isOwnPage(status, w.Header()) && !w.lacked.Load())
 	}
 	w.begun = w.begun || status >= http.StatusOK
 	w.ResponseWriter.WriteHeader(status)
@@ -91,12 +93,27 @@ func (w *uncacheableErrors) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // Unwrap is for http.ResponseController.
 func (w *uncacheableErrors) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// bound changes what an error tells caches.
-func bound(h http.Header) {
-	for _, name := range []string{"Etag", "Last-Modified", "Expires", "Surrogate-Control", "Cdn-Cache-Control"} {
-		h.Del(name)
+// isOwnPage tells whether an error is a page of the website. The gateway's own errors have no tag.
+func isOwnPage(status int, h http.Header) bool {
+	switch status {
+	case http.StatusNotFound, http.StatusGone, http.StatusUnavailableForLegalReasons: // as the specification of _redirects has them
+		return h.Get("Etag") != "" && strings.HasPrefix(h.Get("Content-Type"), "text/html")
 	}
-	life, ok := maxAge(h.Get("Cache-Control"))
+	return false
+}
+
+// bound changes what an error tells caches.
+func bound(h http.Header, ownPage bool) {
+	said := h.Get("Cache-Control")
+	if ownPage && strings.Contains(said, "immutable") {
+		return
+	}
+	for _, name := range []string{"Etag", "Last-Modified", "Expires", "Surrogate-Control", "Cdn-Cache-Control"} {
+		if !ownPage || name != "Etag" {
+			h.Del(name)
+		}
+	}
+	life, ok := maxAge(said)
 	switch {
 	case !ok:
 		h.Set("Cache-Control", noStore)

@@ -56,6 +56,43 @@ func TestUncacheable(t *testing.T) {
 	}
 }
 
+// A website's page for what it does not have is its content. No other error is, whatever it looks like.
+func TestUncacheableOwnPages(t *testing.T) {
+	const immutable = "public, max-age=29030400, immutable"
+	for _, c := range []struct {
+		status     int
+		kind, said string
+		lacked     bool
+		want       string
+		keepsTag   bool
+	}{
+		{404, "text/html", immutable, false, immutable, true},
+		{410, "text/html", immutable, false, immutable, true},
+		{451, "text/html", immutable, false, immutable, true},
+		{404, "text/html", "", false, "no-store", true},
+		{404, "text/html", "public, max-age=604800", false, "public, max-age=60", true},
+		{404, "text/html", immutable, true, "no-store", false},
+		{404, "text/plain; charset=utf-8", immutable, false, "no-store", false},
+		{416, "text/html", immutable, false, "no-store", false},
+		{500, "text/html", immutable, false, "no-store", false},
+	} {
+		h := Uncacheable(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if c.lacked {
+				_ = lacks(r.Context(), io.ErrUnexpectedEOF)
+			}
+			w.Header().Set("Content-Type", c.kind)
+			w.Header().Set("Cache-Control", c.said)
+			w.Header().Set("Etag", `"tag"`)
+			w.WriteHeader(c.status)
+		}))
+		got := httptest.NewRecorder()
+		h.ServeHTTP(got, httptest.NewRequest("GET", "/", nil))
+		if got.Header().Get("Cache-Control") != c.want || got.Header().Get("Etag") != "" != c.keepsTag {
+			t.Errorf("%d, %s, %q, a block lacked: %t: %v", c.status, c.kind, c.said, c.lacked, got.Header())
+		}
+	}
+}
+
 // early passes over what comes before an answer, as a recorder cannot.
 type early struct{ *httptest.ResponseRecorder }
 

@@ -1,27 +1,10 @@
 package policy
 
 import (
-	"context"
 	"io"
 
 	"github.com/ipfs/boxo/files"
 )
-
-// failureKey is under which a request's context has what to call when its answer fails in the middle.
-type failureKey struct{}
-
-// withFailure adds fail to a context.
-func withFailure(ctx context.Context, fail func()) context.Context {
-	return context.WithValue(ctx, failureKey{}, fail)
-}
-
-// failureOf returns what to call when an answer fails in the middle.
-func failureOf(ctx context.Context) func() {
-	if fail, ok := ctx.Value(failureKey{}).(func()); ok {
-		return fail
-	}
-	return func() {}
-}
 
 // wholeReader tells when it ends too early.
 type wholeReader struct {

@@ -101,12 +101,18 @@ func (f *Fixture) redirectRules() []Rule {
 			Rule{"the rest of a path" + what, at("/splat/a/b.html"), []expect{status(302), header("Location", "/to/a/b.html")}},
 			Rule{"another website" + what, at("/away"), []expect{status(302), header("Location", "https://other.example/x")}},
 			Rule{"a page in place of another" + what, at("/page"), []expect{status(200), text("new")}},
-			Rule{"an own 404" + what, at("/missing/x"), []expect{status(404), text("own 404")}},
-			Rule{"an own 410" + what, at("/gone/x"), []expect{status(410), text("own 410")}},
-			Rule{"an own 451" + what, at("/refused/x"), []expect{status(451), text("own 451")}},
+			Rule{"an own 404" + what, at("/missing/x"), []expect{status(404), text("own 404"), header("Etag", quoted(f.child(f.redirects, "404.html").String()))}},
+			Rule{"an own 410" + what, at("/gone/x"), []expect{status(410), text("own 410"), header("Etag", quoted(f.child(f.redirects, "410.html").String()))}},
+			Rule{"an own 451" + what, at("/refused/x"), []expect{status(451), text("own 451"), header("Etag", quoted(f.child(f.redirects, "451.html").String()))}},
 			Rule{"what is there goes before" + what, at("/new.html"), []expect{status(200), text("new")}},
 			Rule{"what no rule names" + what, at("/other"), []expect{status(404)}},
 			Rule{"HEAD" + what, head("/old").on(host), []expect{status(301), header("Location", "/new.html")}},
+		)
+	}
+	for _, missing := range []string{"/missing/x", "/gone/x", "/refused/x"} {
+		rules = append(rules,
+			Rule{missing + " of an immutable website will never be there", get(missing).on(f.redirects.Cid().String() + ".ipfs." + SubdomainHost), []expect{forEver}},
+			Rule{missing + " of a website with a name may come", get(missing).on(redirectName), []expect{notForEver}},
 		)
 	}
 	spa := f.spa.Cid().String() + ".ipfs." + SubdomainHost

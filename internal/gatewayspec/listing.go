@@ -16,7 +16,7 @@ func (f *Fixture) listingRules() []Rule {
 			status(200), headerHas("Content-Type", "text/html"), contains("a note.txt"), contains("pixel.png"), contains(f.child(f.docs, "pixel.png").String()),
 			contains("50%2525"), notForEver, headerHas("Etag", docs.String()), header("X-Ipfs-Roots", docs.String()),
 		}},
-		{"HEAD of a listing", head(ipfs(docs) + "/"), []expect{status(200), text("")}},
+		{"HEAD of a listing", head(ipfs(docs) + "/"), []expect{status(200), text(""), headerHas("Content-Type", "text/html")}},
 		{"a sharded directory is listed as others", get(ipfs(site, "sharded") + "/"), []expect{status(200), contains("000.txt"), contains("099.txt")}},
 		{"a directory within one leads back", get(ipfs(site, "docs") + "/"), []expect{status(200), contains(">..<")}},
 		{"a root leads to nothing above", get(ipfs(docs) + "/"), []expect{status(200), lacks(">..<")}},

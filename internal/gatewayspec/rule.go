@@ -66,10 +66,23 @@ type expect func(*answer) error
 // Run sends the request of each rule to the server at the address, host:port, and checks the answers.
 func Run(t *testing.T, address string, groups []Group) {
 	t.Helper()
+	run(t, &http.Transport{DisableCompression: true}, address, groups)
+}
+
+// RunHTTP2 does the same over HTTP/2 without TLS.
+func RunHTTP2(t *testing.T, address string, groups []Group) {
+	t.Helper()
+	transport := &http.Transport{DisableCompression: true, Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	run(t, transport, address, groups)
+}
+
+func run(t *testing.T, transport *http.Transport, address string, groups []Group) {
+	t.Helper()
 	client := &http.Client{
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     &http.Transport{DisableCompression: true},
+		Transport:     transport,
 	}
 	defer client.CloseIdleConnections()
 	for _, g := range groups {

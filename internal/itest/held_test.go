@@ -90,11 +90,33 @@ func TestGatewayAsksTheClusterFirst(t *testing.T) {
 	if p50 > 500*time.Millisecond {
 		t.Errorf("p50 is %s", p50)
 	}
+	fresh := c.addOnOne(randomContent(uint64(len(cids)), 5000))
+	for _, p := range c.Peers { // what one holds is in the cache of the cluster
+		for path, want := range map[string]int{"/ipfs/" + fresh: http.StatusOK, "/ipfs/" + neverAdded: http.StatusPreconditionFailed} {
+			if status, err := p.onlyIfCached(path); err != nil || status != want {
+				t.Errorf("%s, only if cached, from %s: status %d, %v", path, p.Name, status, err)
+			}
+		}
+	}
 	c.expectSilence(before)
 	for _, p := range c.Peers[1:] {
 		p.expectNoBitswap(t)
 	}
 	c.expectChatter()
+}
+
+// onlyIfCached asks for what is at hand, and returns the status.
+func (p *Peer) onlyIfCached(path string) (int, error) {
+	req, err := http.NewRequest(http.MethodGet, p.Gateway+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Cache-Control", "only-if-cached")
+	resp, err := p.http.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
 }
 
 // expectChatter checks that there are messages to count once something is asked that no member has.
