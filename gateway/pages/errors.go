@@ -1,12 +1,10 @@
 package pages
 
 import (
-	"bufio"
 	"crypto/rand"
 	"encoding/json"
 	"html/template"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 )
@@ -78,11 +76,6 @@ func (h *holdErrors) Flush() {
 		h.begun = true
 		_ = http.NewResponseController(h.ResponseWriter).Flush() // it can only be that nothing below can
 	}
-}
-
-// Hijack implements http.Hijacker.
-func (h *holdErrors) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(h.ResponseWriter).Hijack()
 }
 
 // Unwrap lets http.ResponseController set deadlines.

@@ -171,20 +171,3 @@ func TestLongMessagesAreCut(t *testing.T) {
 		t.Errorf("%d bytes", len(got.body))
 	}
 }
-
-// A handler that takes the connection over, as boxo's does to cut an answer short, has it.
-func TestHijack(t *testing.T) {
-	p := newPages(t, Options{})
-	takes := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nmine")
-		_ = conn.Close()
-	})
-	if got := ask(t, p.Errors(takes), "GET", "/x"); got.body != "mine" {
-		t.Errorf("got %q", got.body)
-	}
-}

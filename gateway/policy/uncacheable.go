@@ -1,9 +1,7 @@
 package policy
 
 import (
-	"bufio"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -78,16 +76,6 @@ func (w *uncacheableErrors) Flush() {
 	w.begun = true
 	// The only fault would be a connection that cannot, or that is cut, as the next write tells.
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-// Hijack implements http.Hijacker: boxo takes the connection of an answer that stands still, and cuts it. If it cannot,
-// the answer is cut here.
-func (w *uncacheableErrors) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	if err != nil {
-		w.failed.Store(true)
-	}
-	return conn, buffered, err
 }
 
 // Unwrap is for http.ResponseController.
