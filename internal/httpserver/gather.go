@@ -125,12 +125,23 @@ func (c *conn) hold(p []byte) (held bool, err error) {
 	return true, nil
 }
 
-// SetWriteDeadline implements net.Conn. The server calls it at the end of an answer, which still has the old deadline.
+// SetWriteDeadline implements net.Conn. The server calls it at the end of an answer, which still has the old deadline. One that
+// is set before anything is written is for what comes.
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	if err := c.release(); err != nil {
+	if err := c.sendHeld(); err != nil {
 		return err
 	}
 	return c.tcpConn.SetWriteDeadline(t)
+}
+
+// sendHeld sends what is held, if there is something.
+func (c *conn) sendHeld() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.buffer == nil {
+		return nil
+	}
+	return c.releaseLocked()
 }
 
 // CloseWrite is what http.Server calls before it closes a connection.

@@ -59,6 +59,47 @@ func withoutDate(answer string) string {
 	return before + after
 }
 
+// noting is a connection that notes what is written, piece by piece.
+type noting struct {
+	tcpConn
+	pieces []string
+}
+
+func (n *noting) Write(p []byte) (int, error) {
+	n.pieces = append(n.pieces, string(p))
+	return len(p), nil
+}
+
+func (*noting) SetWriteDeadline(time.Time) error { return nil }
+
+// A deadline before an answer does not take it to pieces; one after it sends it.
+func TestGatheredAnswerWithADeadline(t *testing.T) {
+	n := &noting{}
+	c := &conn{tcpConn: n, buffers: newGathered(nil).buffers}
+	c.gather()
+	write := func(text string) {
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := func() {
+		if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline()
+	write("header ")
+	write("body")
+	if len(n.pieces) != 0 {
+		t.Errorf("%q is sent before the end", n.pieces)
+	}
+	deadline()
+	write("the next")
+	if got := strings.Join(n.pieces, "|"); got != "header body|the next" {
+		t.Errorf("sent is %q", got)
+	}
+}
+
 // What is larger than the handler has said goes out all the same, in its order, and so does the answer after it.
 func TestGatheredAnswerOfAnySize(t *testing.T) {
 	for _, size := range []int{0, 1, 4 << 10, gatherLimit - 300, gatherLimit, 1 << 20} {
