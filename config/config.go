@@ -91,7 +91,7 @@ type Gateway struct {
 	MaxDirectoryEntries int `yaml:"max_directory_entries"`
 	// PinnedOnly serves only what the cluster holds, and looks for nothing elsewhere.
 	PinnedOnly bool `yaml:"pinned_only"`
-	// LandingPage is what is at /: a file with HTML, or a URL to redirect to; empty takes a page that explains the gateway.
+	// LandingPage is what is at /, a file with HTML; empty takes a page that explains the gateway.
 	LandingPage string `yaml:"landing_page"`
 	// RobotsFile is served as /robots.txt; empty: crawlers are asked to leave content alone.
 	RobotsFile string `yaml:"robots_file"`

@@ -48,7 +48,7 @@ type Options struct {
 	// HeldOnly has the gateway serve what this node and Held have, and answer 404 for all else without looking for it elsewhere.
 	HeldOnly bool
 
-	// LandingPage is what is at /: a file with HTML, or a URL to redirect to. Empty takes the node's Gateway.RootRedirect, and
+	// LandingPage is what is at /: a file with HTML. Empty takes RootRedirect, the node's Gateway.RootRedirect, and
 	// without that a page of ours.
 	LandingPage string
 	// RobotsFile is served as /robots.txt. Empty: crawlers are asked to leave content alone.

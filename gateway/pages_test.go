@@ -108,7 +108,7 @@ func TestOwnPagesAreSettable(t *testing.T) {
 	}
 	node := newNode(t, false, func(c *config.Config) { c.Gateway.RootRedirect = "/ipns/docs.test" })
 	site := add(t, node, files.NewMapDirectory(map[string]files.Node{"robots.txt": files.NewBytesFile([]byte("the site's"))}))
-	g := start(t, Options{Node: node, LandingPage: "https://www.example.org/", RobotsFile: robots})
+	g := start(t, Options{Node: node, RootRedirect: "https://www.example.org/", RobotsFile: robots})
 	for _, c := range []struct{ host, path, location, body string }{
 		{"127.0.0.1", "/", "https://www.example.org/", ""},
 		{"localhost", "/", "https://www.example.org/", ""},

@@ -70,7 +70,8 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 func pageOptions(o Options, cfg *config.Config, conf boxo.Config, c pages.Content) pages.Options {
 	return pages.Options{
 		Content:        c,
-		Landing:        cmp.Or(o.LandingPage, o.RootRedirect, cfg.Gateway.RootRedirect),
+		Landing:        o.LandingPage,
+		Redirect:       rootRedirect(o, cfg),
 		Robots:         o.RobotsFile,
 		PlainErrors:    conf.DisableHTMLErrors,
 		Diagnostics:    conf.DiagnosticServiceURL,
@@ -78,6 +79,14 @@ func pageOptions(o Options, cfg *config.Config, conf boxo.Config, c pages.Conten
 		ListingTimeout: o.Limits.Retrieval,
 		Logger:         o.Logger,
 	}
+}
+
+// rootRedirect is where / leads: our settings stand above the node's.
+func rootRedirect(o Options, cfg *config.Config) string {
+	if o.LandingPage != "" {
+		return ""
+	}
+	return cmp.Or(o.RootRedirect, cfg.Gateway.RootRedirect)
 }
 
 // contentHandler is boxo's handler for content paths, with or without what a client cannot verify. It knows no host

@@ -56,8 +56,8 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Pages) landing() (http.Handler, error) {
-	if isURL(p.Landing) {
-		return http.RedirectHandler(p.Landing, http.StatusFound), nil
+	if p.Redirect != "" {
+		return http.RedirectHandler(p.Redirect, http.StatusFound), nil
 	}
 	if p.Landing != "" {
 		page, err := readNamed("landing page", p.Landing)

@@ -33,15 +33,18 @@ func TestLandingPageCanBeSet(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		name, landing, location, body string
-		status                        int
+		name           string
+		options        Options
+		location, body string
+		status         int
 	}{
-		{"a file", page, "", "<h1>ours</h1><script src=x.js></script>", 200},
-		{"a URL", "https://www.example.org/", "https://www.example.org/", "", 302},
-		{"a path", "/ipns/docs.example.org", "/ipns/docs.example.org", "", 302},
+		{"a file", Options{Landing: page}, "", "<h1>ours</h1><script src=x.js></script>", 200},
+		{"a URL", Options{Redirect: "https://www.example.org/"}, "https://www.example.org/", "", 302},
+		{"a path", Options{Redirect: "/ipns/docs.example.org"}, "/ipns/docs.example.org", "", 302},
+		{"anything, as the node's settings may have it", Options{Redirect: "3-0"}, "/3-0", "", 302},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := ask(t, newPages(t, Options{Landing: c.landing}), "GET", "/")
+			got := ask(t, newPages(t, c.options), "GET", "/")
 			if got.StatusCode != c.status || got.Header.Get("Location") != c.location || !strings.Contains(got.body, c.body) {
 				t.Errorf("status %d to %q: %q", got.StatusCode, got.Header.Get("Location"), got.body)
 			}

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/ipfs/boxo/gateway/assets"
@@ -38,7 +37,8 @@ type Content interface {
 type Options struct {
 	Content Content
 
-	Landing     string // what is at /: the name of a file with HTML, or a URL to redirect to; empty: a page that explains the gateway
+	Landing     string // what is at /: the name of a file with HTML; empty: a page that explains the gateway
+	Redirect    string // where / leads, a path or a URL, instead; empty: nowhere
 	Robots      string // the name of a file that is served as /robots.txt; empty: one that keeps crawlers away from content
 	PlainErrors bool   // no HTML for errors
 	Diagnostics string // URL of a page that finds out why content is not found, which gets ?cid=; empty: there is none
@@ -128,15 +128,4 @@ func readNamed(what, name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
 	return content, nil
-}
-
-// isURL tells a URL, or a path on this gateway's host such as /ipns/docs.example, from the name of a file: that one names
-// an existing file, or has no scheme and no namespace.
-func isURL(s string) bool {
-	for _, prefix := range []string{"https://", "http://", "/ipfs/", "/ipns/"} {
-		if strings.HasPrefix(s, prefix) {
-			return true
-		}
-	}
-	return false
 }
