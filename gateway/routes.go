@@ -47,7 +47,7 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
 
 	paths := http.NewServeMux()
-	full := own.Listings(contentHandler(unhurried(conf), backend, true), contentHandler(conf, backend, true))
+	full := own.Listings(contentHandler(uncounted(conf), backend, true), contentHandler(conf, backend, true))
 	worked := o.Limits.work(mendEtags(ranges.New(hosts.choose(full, contentHandler(conf, backend, false)))))
 	content := o.Policy.Wrap(hosts.choose(cache.Wrap(worked), worked), nil)
 	paths.Handle("/ipfs/", content)

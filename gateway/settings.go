@@ -58,9 +58,8 @@ func publicGateways(specs map[string]*config.GatewaySpec, deserialized bool) map
 	return hosts
 }
 
-// unhurried is for a handler that is asked on the way of another one, which has the limits and the metrics.
-func unhurried(c boxo.Config) boxo.Config {
-	c.RetrievalTimeout, c.MaxConcurrentRequests = 0, 0
+// uncounted is for a handler that is asked on the way of another one, which has the metrics.
+func uncounted(c boxo.Config) boxo.Config {
 	c.MetricsRegistry = prometheus.NewRegistry()
 	return c
 }

@@ -28,7 +28,7 @@ func badRequest(format string, args ...any) error {
 	return fault.With(http.StatusBadRequest, fmt.Errorf(format, args...))
 }
 
-func testCid(r *http.Request) (api.Cid, error) {
+func cidParam(r *http.Request) (api.Cid, error) {
 	c, err := api.DecodeCid(mux.Vars(r)["hash"])
 	if err != nil {
 		return api.CidUndef, badRequest("error decoding Cid: %w", err)

@@ -11,18 +11,21 @@ import (
 
 // pin commits a pin and answers; status tells how far the peers are with it.
 func (a *handlers) pin(w http.ResponseWriter, r *http.Request) {
-	c, err := testCid(r)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	o, err := pinOptions(r.URL.Query())
+	c, o, err := toPin(r, cidParam)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
 	pin, err := a.Cluster.Pin(r.Context(), c, o)
 	a.reply(w, r, pin, a.blame(r, c, o, err))
+}
+
+// toPin reads what a request wants to have pinned, and how.
+func toPin[T any](r *http.Request, what func(*http.Request) (T, error)) (t T, o api.PinOptions, err error) {
+	if t, err = what(r); err == nil {
+		o, err = pinOptions(r.URL.Query())
+	}
+	return t, o, err
 }
 
 // blame marks a failed pin as the client's fault where the pinset shows that it is: the library reports these
@@ -47,12 +50,7 @@ func (a *handlers) blame(r *http.Request, c api.Cid, o api.PinOptions, err error
 }
 
 func (a *handlers) pinPath(w http.ResponseWriter, r *http.Request) {
-	p, err := pathParam(r)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	o, err := pinOptions(r.URL.Query())
+	p, o, err := toPin(r, pathParam)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -65,7 +63,7 @@ func (a *handlers) pinPath(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *handlers) unpin(w http.ResponseWriter, r *http.Request) {
-	c, err := testCid(r)
+	c, err := cidParam(r)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -120,7 +118,7 @@ func (a *handlers) allocations(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *handlers) allocation(w http.ResponseWriter, r *http.Request) {
-	c, err := testCid(r)
+	c, err := cidParam(r)
 	if err != nil {
 		a.fail(w, r, err)
 		return

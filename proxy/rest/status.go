@@ -128,7 +128,7 @@ func (a *handlers) recoverOne(w http.ResponseWriter, r *http.Request) {
 
 // cidAndLocal answers itself when it returns false.
 func (a *handlers) cidAndLocal(w http.ResponseWriter, r *http.Request) (api.Cid, bool, bool) {
-	c, err := testCid(r)
+	c, err := cidParam(r)
 	if err != nil {
 		a.fail(w, r, err)
 		return api.CidUndef, false, false
