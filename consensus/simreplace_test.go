@@ -72,7 +72,6 @@ type replacement struct {
 	*world
 	cloud    *simCloud
 	old, new *simPeer
-	removed  bool // the monitor has seen a configuration without the old one
 }
 
 // Machines of the old peer and of the new one.
@@ -184,7 +183,6 @@ func (r *replacement) checkConfiguration(l *life) {
 	case voters < len(r.peers)-2:
 		r.fault("peer %s: %d voters are left in %v", l.id, voters, servers)
 	}
-	r.removed = r.removed || !old
 }
 
 // kill ends the old peer for good, with its disk.
