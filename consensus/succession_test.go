@@ -166,14 +166,18 @@ func (c *lineCounter) count() int {
 }
 
 // A member with an old record, which names no slot, is nobody's predecessor: the
-// new one gets a vote beside it.
+// new one gets a vote beside it, as a leader of an older version would give it in
+// any case. When the slot becomes known, the dead one is removed all the same.
 func TestSuccessionOfAnOldRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, err := newReplacement(1, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = errors.Join(r.commit(SetMemberOp(r.old.id, []byte(" m-old"))), r.ends(t.Context()), r.awaitVoters(r.peers...))
+		record := func(text string) error { return r.commit(SetMemberOp(r.old.id, []byte(text))) }
+		r.cloud.set(func(c *simCloud) { c.gone[oldMachine] = true })
+		err = errors.Join(record(" "+oldMachine), r.ends(t.Context()), r.awaitVoters(r.peers...),
+			record("s2 "+oldMachine), r.awaitVoters(r.peers[0], r.peers[1], r.new))
 		r.bury()
 		r.finish()
 		if err := errors.Join(append(r.faults, err)...); err != nil {

@@ -23,6 +23,7 @@ type ec2 struct {
 	mu     sync.Mutex
 	states map[string]string // by instance
 	mute   bool              // it answers nothing but 503
+	asked  int               // how often, meanwhile
 	record string
 }
 
@@ -49,6 +50,7 @@ func (e *ec2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer e.mu.Unlock()
 	switch {
 	case e.mute:
+		e.asked++
 		http.Error(w, "<Response><Errors><Error><Code>Unavailable</Code><Message>nobody is there</Message></Error></Errors></Response>",
 			http.StatusServiceUnavailable)
 	case r.Header.Get("X-Amz-Target") == "AmazonSSM.GetParameter":
