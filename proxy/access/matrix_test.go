@@ -19,6 +19,7 @@ import (
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/internal/testkit"
 	"github.com/underlay/underlay/proxy/access"
+	"github.com/underlay/underlay/proxy/console"
 	"github.com/underlay/underlay/proxy/proxytest"
 	"github.com/underlay/underlay/proxy/rest"
 )
@@ -99,6 +100,10 @@ type call struct {
 // matrixCalls lists every route and every command.
 func matrixCalls() (calls []call) {
 	for _, r := range restRoutes() {
+		method, pattern, _ := strings.Cut(r, " ")
+		calls = append(calls, call{r, method, examplePath(pattern)})
+	}
+	for _, r := range console.Routes() {
 		method, pattern, _ := strings.Cut(r, " ")
 		calls = append(calls, call{r, method, examplePath(pattern)})
 	}

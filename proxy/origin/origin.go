@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-
-	"github.com/underlay/underlay/proxy/upload"
 )
 
 // Check returns an error for a request that a browser makes for a page of another site and that may change something, and for
@@ -32,10 +30,8 @@ func CheckHost(r *http.Request) error {
 	if !ok || !local.IP.IsLoopback() {
 		return nil
 	}
-	for _, added := range upload.ProxyHeaders() {
-		if r.Header.Get(added) != "" { // a proxy on this machine stands between, which other machines reach
-			return nil
-		}
+	if ThroughProxy(r) { // on this machine, which other machines reach
+		return nil
 	}
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -46,6 +42,16 @@ func CheckHost(r *http.Request) error {
 		return nil
 	}
 	return fmt.Errorf("a page of %s, which now leads to this machine, may not use its API", r.Host)
+}
+
+// ThroughProxy tells that a request has come through a proxy, which has said so.
+func ThroughProxy(r *http.Request) bool {
+	for _, added := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip"} {
+		if r.Header.Get(added) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // fromBrowser tells that a page may have made a request. Without TLS a browser says little of where a request comes from:
