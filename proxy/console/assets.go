@@ -83,14 +83,18 @@ func (a *assets) url(name string) (string, error) {
 
 // ServeHTTP implements http.Handler.
 func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	file, ok := a.files[r.PathValue("name")]
+	name, lasting := r.PathValue("name"), "private, max-age=31536000, immutable"
+	if _, ok := a.files[name]; !ok { // a page of a peer of another version may have come here through a balancer
+		name, lasting = path.Base(a.urls[withoutHash(name)]), "no-store"
+	}
+	file, ok := a.files[name]
 	if !ok {
 		http.Error(w, "no such file", http.StatusNotFound)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", file.kind)
-	h.Set("Cache-Control", "private, max-age=31536000, immutable")
+	h.Set("Cache-Control", lasting)
 	h.Set("Vary", "Accept-Encoding")
 	content := file.plain
 	if acceptsGzip(r) {
@@ -99,6 +103,13 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	_, _ = w.Write(content) // the browser has gone if this fails
+}
+
+// withoutHash is the name of the file that a URL ends with the name of.
+func withoutHash(name string) string {
+	ext := path.Ext(name)
+	stem := strings.TrimSuffix(name, ext)
+	return strings.TrimSuffix(stem, path.Ext(stem)) + ext
 }
 
 // acceptsGzip tells whether a client reads gzip. A weight of 0, by which it could say that it does not, is not looked for: browsers

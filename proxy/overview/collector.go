@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +21,7 @@ const (
 	// fresh is for how long a picture is shown before a new one is made.
 	fresh = time.Second
 	// patience is how long a peer may take to say how it is: it asks nobody for that.
-	patience = 2 * time.Second
+	patience = 1500 * time.Millisecond
 	// path is where members say how they are, below member.NodePath.
 	path = "/vitals"
 )
@@ -94,11 +96,8 @@ func (c *Collector) collect(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, fmt.Errorf("look at the cluster: %w", err)
 	}
-	ids, err := member.Everyone(ctx, c.peers)
-	if err != nil {
-		return Overview{}, fmt.Errorf("look at the cluster: %w", err)
-	}
-	o := Overview{Asked: c.peers.ID().String(), At: c.now()}
+	ids := slices.Collect(maps.Keys(names))
+	o := Overview{Asked: c.peers.ID().String()}
 	o.Peers = member.Each(ids, func(id peer.ID) Peer { return c.ask(ctx, id) })
 	for i, id := range ids {
 		c.remember(id, names[id], &o.Peers[i])

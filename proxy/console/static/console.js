@@ -14,9 +14,10 @@
 
   document.body.addEventListener('htmx:afterRequest', event => {
     if (!event.detail.elt.matches('.live')) return
-    if (event.detail.successful) heard = new Date()
-    notice.hidden = event.detail.successful
-    notice.textContent = event.detail.successful ? '' :
-      `This peer does not answer any more. What is shown here is of ${heard.toLocaleTimeString()}.`
+    const { successful, xhr } = event.detail
+    if (successful) heard = new Date()
+    const fault = xhr.status ? `This peer refuses to show this page now (${xhr.status}).` : 'This peer does not answer any more.'
+    notice.hidden = successful
+    notice.textContent = successful ? '' : `${fault} What is shown here is of ${heard.toLocaleTimeString()}.`
   })
 })()
