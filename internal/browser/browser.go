@@ -43,6 +43,7 @@ type heard struct {
 	blocked   []string            // what a content security policy has kept it from
 	faults    []string            // errors of scripts
 	bytes     float64             // that came over the network, as it carried them
+	more      func(event any)     // nil, or hears of everything
 }
 
 // Open starts a browser until the test ends. Without one on the machine the test is skipped, but not in CI.
@@ -78,6 +79,9 @@ func Open(t *testing.T) *Tab {
 func (h *heard) hear(event any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.more != nil {
+		h.more(event)
+	}
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		h.asked = append(h.asked, e.Request.URL)

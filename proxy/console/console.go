@@ -55,7 +55,7 @@ func New(o Options) (*Console, error) {
 	}
 	mux.Handle("GET "+assetRoot+"{name}", c.assets)
 	mux.HandleFunc("/", c.answer(func(http.ResponseWriter, *http.Request) error {
-		return fault.With(http.StatusNotFound, errors.New("There is no such page."))
+		return fault.With(http.StatusNotFound, errors.New("there is no such page"))
 	}))
 	c.handler = mux
 	return c, nil
