@@ -116,6 +116,7 @@ func (p *Peer) checkHeld(peers ...*Peer) error {
 // slot waits without a vote, which status shows and the log says once for each reason; when the old one is back nothing has
 // happened.
 func TestNoReplacementOfTheLiving(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	cloud := c.onEC2()
 	leader := c.leader()
@@ -199,6 +200,7 @@ func (c *Cluster) awaitReason(leader, fresh *Peer, text string) {
 // or given a vote, whatever EC2 says; the new ones found no cluster of their own. The survivor goes on when it is told to
 // recover, and then they join it.
 func TestTwoVolumesLost(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	cloud := c.onEC2()
 	cid, err := c.Peers[0].Add([]byte("on all three"), "")
