@@ -60,6 +60,12 @@ func (c *simCloud) set(f func(*simCloud)) {
 	f(c)
 }
 
+func (c *simCloud) questions() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked
+}
+
 func (c *simCloud) isGone(machine string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,6 +147,17 @@ func (r *replacement) join(ctx context.Context) error {
 	})
 }
 
+// observe starts to watch, and returns what ends that.
+func (r *replacement) observe() (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() { r.watch(ctx) })
+	return func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
 // watch checks every configuration that a peer has until ctx ends: at most one
 // voter in a slot, and the old member in all of them until its machine is gone.
 func (r *replacement) watch(ctx context.Context) {
@@ -185,12 +202,12 @@ func (r *replacement) checkConfiguration(l *life) {
 	}
 }
 
-// kill ends the old peer for good, with its disk.
-func (r *replacement) kill(rng *rand.Rand) {
-	r.old.mu.Lock()
-	r.old.dead = true
-	r.old.mu.Unlock()
-	r.old.crash(rng)
+// kill ends a peer for good, with its disk.
+func (r *replacement) kill(p *simPeer, rng *rand.Rand) {
+	p.mu.Lock()
+	p.dead = true
+	p.mu.Unlock()
+	p.crash(rng)
 }
 
 // bury leaves the dead out of what is checked at the end.

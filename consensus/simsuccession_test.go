@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ const simReplaceLength = 12 * time.Second
 // TestSimulatedSuccession replaces a peer under schedules of faults, while clients
 // call the others. UNDERLAY_SEED and UNDERLAY_FAULT are as in TestSimulation.
 func TestSimulatedSuccession(t *testing.T) {
-	first, count := uint64(1), uint64(60)
+	first, count := uint64(1), uint64(40)
 	switch {
 	case os.Getenv("UNDERLAY_SEED") != "":
 		var err error
@@ -64,12 +65,15 @@ func simulateSuccession(t *testing.T, seed uint64, lies bool) (err error) {
 			return
 		}
 		r.cloud.set(func(c *simCloud) { c.lies = lies })
-		watching, stop := context.WithCancel(t.Context())
-		r.background.Go(func() { r.watch(watching) })
-		r.background.Go(func() { r.replaceUnderFaults(watching, returns) })
+		end := r.observe()
+		ctx, cancel := context.WithCancel(t.Context())
+		var replacing sync.WaitGroup
+		replacing.Go(func() { r.replaceUnderFaults(ctx, returns) })
 		r.run(simReplaceLength)
 		r.settle(returns)
-		stop()
+		cancel()
+		replacing.Wait()
+		end()
 		r.bury()
 		r.finish()
 	})
@@ -92,7 +96,7 @@ func (r *replacement) replaceUnderFaults(ctx context.Context, returns bool) {
 	if returns {
 		r.old.crash(rng)
 	} else {
-		r.kill(rng)
+		r.kill(r.old, rng)
 	}
 	if err := r.join(ctx); err != nil && ctx.Err() == nil {
 		r.fault("join: %w", err)

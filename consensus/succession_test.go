@@ -22,10 +22,9 @@ func replace(t *testing.T, story func(ctx context.Context, r *replacement) error
 		if err != nil {
 			t.Fatal(err)
 		}
-		watching, stop := context.WithCancel(t.Context())
-		r.background.Go(func() { r.watch(watching) })
+		end := r.observe()
 		err = story(t.Context(), r)
-		stop()
+		end()
 		r.bury()
 		r.finish()
 		if err := errors.Join(append(r.faults, err)...); err != nil {
@@ -36,7 +35,7 @@ func replace(t *testing.T, story func(ctx context.Context, r *replacement) error
 
 // ends kills the old peer, and lets the new one join.
 func (r *replacement) ends(ctx context.Context) error {
-	r.kill(rand.New(rand.NewPCG(1, 1)))
+	r.kill(r.old, rand.New(rand.NewPCG(1, 1)))
 	return r.join(ctx)
 }
 
@@ -102,8 +101,8 @@ func TestSuccessionOfTheLiving(t *testing.T) {
 			return err
 		}
 		time.Sleep(10 * time.Second)
-		if r.cloud.asked > 0 {
-			return fmt.Errorf("the cloud was asked %d times about a member that answers", r.cloud.asked)
+		if n := r.cloud.questions(); n > 0 {
+			return fmt.Errorf("the cloud was asked %d times about a member that answers", n)
 		}
 		r.old.crash(rand.New(rand.NewPCG(1, 1)))
 		if err := r.awaitReason("the machine runs"); err != nil {
@@ -134,7 +133,7 @@ func TestSuccessionWithoutAnAnswer(t *testing.T) {
 		if n := lines.count(); n != 1 {
 			return fmt.Errorf("said %d times that a member waits", n)
 		}
-		if n := r.cloud.asked; n < 3 || n > 12 {
+		if n := r.cloud.questions(); n < 3 || n > 12 {
 			return fmt.Errorf("the cloud was asked %d times", n)
 		}
 		if err := r.awaitVoters(r.peers[:3]...); err != nil {
@@ -189,28 +188,31 @@ func TestSuccessionOfAnOldRecord(t *testing.T) {
 // Two of three with their disks lost: whoever comes in their slots, nothing is
 // removed and nothing gets a vote without a leader.
 func TestNoSuccessionWithoutMajority(t *testing.T) {
-	replace(t, func(ctx context.Context, r *replacement) error {
-		r.cloud.set(func(c *simCloud) { c.lies = true })
-		survivor := r.peers[0]
-		r.peers[1].mu.Lock()
-		r.peers[1].dead = true
-		r.peers[1].mu.Unlock()
-		r.peers[1].crash(rand.New(rand.NewPCG(1, 2)))
-		r.kill(rand.New(rand.NewPCG(1, 1)))
-		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	synctest.Test(t, func(t *testing.T) {
+		r, err := newReplacement(1, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.cloud.set(func(c *simCloud) { c.gone[oldMachine], c.gone["m1"] = true, true })
+		end := r.observe()
+		r.kill(r.peers[1], rand.New(rand.NewPCG(1, 1)))
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		if err := r.join(ctx); err == nil {
-			return errors.New("a peer has joined without a majority")
+		if err := r.ends(ctx); err == nil {
+			t.Error("a peer has joined without a majority")
 		}
-		if got := survivor.up().Voters(); len(got) != 3 {
-			return fmt.Errorf("the survivor's voters are %v", got)
+		survivor := r.peers[0].up()
+		if got, s := survivor.Voters(), survivor.Status(); len(got) != 3 || s.Leader != "" {
+			t.Errorf("the survivor's voters are %v, %+v", got, s)
 		}
-		if s := survivor.up().Status(); s.Leader != "" {
-			return fmt.Errorf("there is a leader: %+v", s)
+		end()
+		for _, p := range r.peers {
+			p.stop(false)
 		}
-		survivor.stop(false)
-		r.new.stop(false)
-		r.peers = nil // nothing more to check
-		return nil
+		r.background.Wait()
+		r.net.Close()
+		if err := errors.Join(r.faults...); err != nil {
+			t.Error(err)
+		}
 	})
 }
