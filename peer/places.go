@@ -2,8 +2,11 @@ package peer
 
 import (
 	"context"
+	"log/slog"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,6 +17,8 @@ import (
 const (
 	lookInterval        = time.Second
 	lookIntervalSettled = 30 * time.Second
+	// complainInterval is how often it says that it cannot find out, as long as the cause is the same.
+	complainInterval = time.Minute
 )
 
 // Places tell where other peers may be, see package discover.
@@ -30,10 +35,11 @@ func (m *mesh) look(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	keeping := make(map[string]context.CancelFunc)
+	complaint := complaint{logger: m.logger}
 	for {
 		addrs, err := m.places.Addrs(ctx)
-		if err != nil && ctx.Err() == nil {
-			m.logger.Warn("cannot find out where all the other peers may be; will ask again", "error", err)
+		if ctx.Err() == nil {
+			complaint.note(err, time.Now())
 		}
 		if err == nil || len(addrs) > 0 {
 			m.keepOnly(addrs, keeping)
@@ -68,4 +74,35 @@ func (m *mesh) keepOnly(addrs []string, keeping map[string]context.CancelFunc) {
 			delete(m.peers, addr)
 		}
 	}
+}
+
+// complaint says that places cannot be asked: once, and again when the cause is another one or a minute has passed.
+type complaint struct {
+	logger *slog.Logger
+	cause  string // of the last complaint; empty: all is well
+	said   time.Time
+}
+
+// note takes the outcome of asking. Causes that differ in digits only, such as the port from which a name server was asked, are
+// the same.
+func (c *complaint) note(err error, now time.Time) {
+	cause := ""
+	if err != nil {
+		cause = strings.Map(withoutDigits, err.Error())
+	}
+	switch {
+	case err == nil && c.cause != "":
+		c.logger.Info("found out where the other peers may be")
+	case err != nil && (cause != c.cause || now.Sub(c.said) >= complainInterval):
+		c.logger.Warn("cannot find out where all the other peers may be; will ask again", "error", err)
+		c.said = now
+	}
+	c.cause = cause
+}
+
+func withoutDigits(r rune) rune {
+	if unicode.IsDigit(r) {
+		return -1
+	}
+	return r
 }
