@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/internal/health"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/psa"
@@ -19,6 +20,7 @@ type apis struct {
 	rpc     *rpc.API
 	rest    http.Handler
 	pinning *psa.Service
+	ready   func() error // why this peer wants no requests
 }
 
 // openAPIs makes the private APIs of a peer whose RPC API listens on l. Their streams end with ctx; they are not ready any more
@@ -28,15 +30,16 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 	if err != nil {
 		return apis{}, err
 	}
-	return apis{rpc: api, rest: rest.New(restOptions(ctx, ending, p, denied, logger)), pinning: psa.New(psaOptions(p, logger))}, nil
+	ready := readiness(ending, p)
+	return apis{rpc: api, rest: rest.New(restOptions(ctx, ready, p, denied, logger)), pinning: psa.New(psaOptions(p, logger)), ready: ready}, nil
 }
 
-// servers serves the APIs to clients, on each listener that there is.
+// servers serves the APIs to clients, on each listener that there is, and with each what load balancers ask.
 func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, logger *slog.Logger) (servers []func(context.Context) error) {
 	for l, h := range map[net.Listener]http.Handler{
-		listeners.api:  door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.rest)),
-		listeners.rest: door.clients(a.rest),
-		listeners.psa:  door.pinning(a.pinning.Handler()),
+		listeners.api:  door.clients(health.Handler(a.ready, proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.rest))),
+		listeners.rest: door.clients(health.Handler(a.ready, a.rest)),
+		listeners.psa:  door.pinning(health.Handler(a.ready, a.pinning.Handler())),
 	} {
 		if l != nil {
 			servers = append(servers, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)

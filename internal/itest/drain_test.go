@@ -117,7 +117,7 @@ func expectDraining(t *testing.T, p *Peer, cid string, content []byte) {
 	t.Helper()
 	for url, want := range map[string]int{
 		p.Gateway + "/readyz": 503, p.REST + "/health": 503, p.API + "/health": 503, p.Gateway + "/healthz": 200,
-		p.REST + "/id": 200,
+		p.API + "/readyz": 503, p.REST + "/readyz": 503, p.PSA + "/readyz": 503, p.PSA + "/healthz": 200, p.REST + "/id": 200,
 	} {
 		Eventually(t, 4*time.Second, func() error {
 			resp, err := p.http.Get(url)
