@@ -36,6 +36,7 @@ func table() []row {
 		{"public_network", "true", "Join the public IPFS network."},
 		{"shutdown_timeout", "10s", "How long a clean stop may take, for example 10s or 1m."},
 		{"drain_delay", "0s", "How long the listeners go on after /readyz and /health have turned 503, before a stop; about 25s behind a load balancer."},
+		{"cloud", "", "Where the machine runs: ec2, which is then asked whether it ends the machine, so that the peer drains before; empty: nobody is asked."},
 		{"gateway.listen", "0.0.0.0:8080", "Address of the gateway, host:port."},
 		{"gateway.hosts", "", "What each host name serves: deserialised, subdomain, trustless, website or none. See docs/gateway-hosts.md."},
 		{"gateway.root_redirect", "", "Where the path / leads, a path or a URL; empty: to a page that says what this is."},

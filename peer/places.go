@@ -2,14 +2,12 @@ package peer
 
 import (
 	"context"
-	"log/slog"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/underlay/underlay/internal/complaint"
 	"github.com/underlay/underlay/internal/pause"
 )
 
@@ -17,8 +15,6 @@ import (
 const (
 	lookInterval        = time.Second
 	lookIntervalSettled = 30 * time.Second
-	// complainInterval is how often it says that it cannot find out, as long as the cause is the same.
-	complainInterval = time.Minute
 )
 
 // Places tell where other peers may be, see package discover.
@@ -35,11 +31,13 @@ func (m *mesh) look(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	keeping := make(map[string]context.CancelFunc)
-	complaint := complaint{logger: m.logger}
+	complaint := complaint.Complaint{
+		Logger: m.logger, Fails: "cannot find out where all the other peers may be; will ask again", Works: "found out where the other peers may be",
+	}
 	for {
 		addrs, err := m.places.Addrs(ctx)
 		if ctx.Err() == nil {
-			complaint.note(err, time.Now())
+			complaint.Note(err)
 		}
 		if err == nil || len(addrs) > 0 {
 			m.keepOnly(addrs, keeping)
@@ -74,35 +72,4 @@ func (m *mesh) keepOnly(addrs []string, keeping map[string]context.CancelFunc) {
 			delete(m.peers, addr)
 		}
 	}
-}
-
-// complaint says that places cannot be asked: once, and again when the cause is another one or a minute has passed.
-type complaint struct {
-	logger *slog.Logger
-	cause  string // of the last complaint; empty: all is well
-	said   time.Time
-}
-
-// note takes the outcome of asking. Causes that differ in digits only, such as the port from which a name server was asked, are
-// the same.
-func (c *complaint) note(err error, now time.Time) {
-	cause := ""
-	if err != nil {
-		cause = strings.Map(withoutDigits, err.Error())
-	}
-	switch {
-	case err == nil && c.cause != "":
-		c.logger.Info("found out where the other peers may be")
-	case err != nil && (cause != c.cause || now.Sub(c.said) >= complainInterval):
-		c.logger.Warn("cannot find out where all the other peers may be; will ask again", "error", err)
-		c.said = now
-	}
-	c.cause = cause
-}
-
-func withoutDigits(r rune) rune {
-	if unicode.IsDigit(r) {
-		return -1
-	}
-	return r
 }

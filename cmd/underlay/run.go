@@ -29,6 +29,10 @@ type environment struct {
 	stdout io.Writer
 	stderr io.Writer
 	fatal  func(error) // ends the process, or the test
+
+	// Set while a peer runs.
+	stop  func() // begins its stop, as a signal does
+	watch *watch // nil: nobody says when the machine ends
 }
 
 // rootHelp is what "underlay help" begins with.
@@ -162,6 +166,12 @@ var errStuck = errors.New("the peer did not stop in time; its goroutines are lis
 // serveUntilDone runs a peer until ctx ends. A stop that takes too long becomes a report of all goroutines and an
 // error instead of a process that hangs.
 func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) error {
+	ctx, env.stop = context.WithCancel(ctx)
+	defer env.stop()
+	var err error
+	if env.watch, err = openWatch(ctx, conf, logger); err != nil {
+		return fmt.Errorf("watch for the end of the machine: %w", err)
+	}
 	done := make(chan error, 1)
 	go func() { done <- serve(ctx, conf, logger, env) }()
 	select {
@@ -176,6 +186,9 @@ func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger
 	case err := <-done:
 		if err == nil {
 			logger.Info("stopped")
+			if env.watch != nil {
+				env.watch.Stopped(ctx)
+			}
 		}
 		return err
 	case <-timer.C:

@@ -70,6 +70,9 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 		proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
+	if env.watch != nil {
+		inside = append(inside, func(ctx context.Context) error { return env.watch.Serve(ctx, env.stop, p.Yield) })
+	}
 	clients := append(private.servers(conf, files, listeners, door, logger), gatewayServes)
 	logServing(conf, p, logger)
 	return serveInStages(ctx, inside, clients)

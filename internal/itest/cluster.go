@@ -183,8 +183,9 @@ func (c *Cluster) AwaitEnd(p *Peer) {
 	p.running = false
 }
 
-// Restart starts a peer again that was killed or stopped, as the user is told to. It does not wait.
-func (c *Cluster) Restart(p *Peer) {
+// Restart starts a peer again that was killed or stopped, as the user is told to. It does not wait. env are further variables of
+// its environment, NAME=VALUE.
+func (c *Cluster) Restart(p *Peer, env ...string) {
 	c.t.Helper()
 	log, err := os.OpenFile(filepath.Join(p.dir, "underlay.log"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -193,7 +194,7 @@ func (c *Cluster) Restart(p *Peer) {
 	defer log.Close()
 	p.again = exec.Command(Underlay(c.t), "daemon", "--config", filepath.Join(p.dir, "underlay.yaml"))
 	p.again.Stdout, p.again.Stderr = log, log
-	p.again.Env = append(os.Environ(), c.runtimeDir())
+	p.again.Env = append(append(os.Environ(), c.runtimeDir()), env...)
 	if err := p.again.Start(); err != nil {
 		c.t.Fatal(err)
 	}
