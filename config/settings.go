@@ -23,6 +23,7 @@ type Setting struct {
 	Flag    string // flag without its dashes: cluster-ack-timeout
 	Default string // as text; for name and data_dir a description of it
 	Doc     string // one line
+	Live    bool   // takes effect in a running peer that reads its settings again, see [Config.Reload]
 }
 
 // row is a line of the table of settings; the names in Setting follow from the path.
@@ -122,6 +123,10 @@ func (f field) value(c *Config) reflect.Value { return reflect.ValueOf(c).Elem()
 
 // fields walks Config and joins what it finds with the table.
 func fields() []field {
+	live := make(map[string]bool)
+	for _, path := range liveSettings() {
+		live[path] = true
+	}
 	rows := make(map[string]row)
 	for _, r := range table() {
 		rows[r.path] = r
@@ -142,7 +147,7 @@ func fields() []field {
 			}
 			r := rows[path]
 			found = append(found, field{index: at, Setting: Setting{
-				Path: path, Env: envName(path), Flag: flagName(path), Default: r.def, Doc: r.doc,
+				Path: path, Env: envName(path), Flag: flagName(path), Default: r.def, Doc: r.doc, Live: live[path],
 			}})
 		}
 	}

@@ -42,7 +42,7 @@ func (a apis) servers(conf config.Config, files accessFiles, listeners *listener
 		listeners.psa:  door.pinning(health.Handler(a.ready, a.pinning.Handler())),
 	} {
 		if l != nil {
-			servers = append(servers, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)
+			servers = append(servers, proxy.NewServer(l, files.tls(), h, conf.ShutdownTimeout/2, logger).Serve)
 		}
 	}
 	return servers

@@ -125,6 +125,11 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 // errEnding is what load balancers are told of a peer that answers for a little longer.
 var errEnding = errors.New("this peer is about to stop")
 
+// tuning is the part of the peer's options that may change.
+func tuning(c config.Config) peer.Tuning {
+	return peer.Tuning{AckReplicas: c.Cluster.AckReplicas, AckTimeout: c.Cluster.AckTimeout, RepinAfter: c.Cluster.RepinAfter}
+}
+
 // readiness says why a peer's private APIs want no requests: it is about to stop, or takes no part in the cluster.
 func readiness(ending context.Context, p *peer.Peer) func() error {
 	return func() error {

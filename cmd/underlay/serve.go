@@ -10,6 +10,7 @@ import (
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
+	"github.com/underlay/underlay/gateway/policy"
 	"github.com/underlay/underlay/internal/httpserver"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
@@ -21,6 +22,7 @@ import (
 // are told, and get conf.DrainDelay to look elsewhere; then the servers drain while the peer still works, and the peer hands
 // over leadership and closes. env.fatal must end the process.
 func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) (err error) {
+	live := env.liveSettings(conf, logger)
 	files, err := readAccessFiles(conf.API, logger)
 	if err != nil {
 		return err
@@ -53,7 +55,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 		return err
 	}
 	ending := ctx
-	ctx, end := outlive(ctx, conf.DrainDelay, gw.Drain)
+	ctx, end := outlive(ctx, live.drainDelay, gw.Drain)
 	defer end()
 	private, err := openAPIs(ctx, ending, conf, p, denied, listeners.api, logger)
 	if err != nil {
@@ -70,6 +72,10 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 		proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
+	live.parts = append(live.parts, tuningPart(p), door.part(files.certs),
+		denylistPart(denied.policy, func(c config.Config) policy.Options { return policyOptions(c, env.lookup, logger) }),
+		gatewayPart(gw, func(c config.Config) gateway.Options { return gatewayOptions(c, p, denied, logger) }))
+	inside = append(inside, func(ctx context.Context) error { return live.Serve(ctx, env.hangups) })
 	if env.watch != nil {
 		inside = append(inside, func(ctx context.Context) error { return env.watch.Serve(ctx, env.stop, p.Yield) })
 	}

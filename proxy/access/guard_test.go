@@ -27,8 +27,8 @@ func TestWithoutCredentials(t *testing.T) {
 		r.want(want, "DELETE", "/peers/x", "", "")
 		r.want(want, "POST", "/api/v0/config/show", "", "")
 		r.want(passed, "GET", "/health", "", "")
-		if r.guard.Closed() == open {
-			t.Errorf("open %t: closed is %t", open, r.guard.Closed())
+		if r.guard.Closed(Terms{Open: open}) == open {
+			t.Errorf("open %t: closed is %t", open, !open)
 		}
 	}
 }

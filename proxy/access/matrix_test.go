@@ -39,7 +39,7 @@ const matrixAdmin = "the admin token of the matrix test"
 
 func newMatrix(t *testing.T) *matrix {
 	t.Helper()
-	guard := proxytest.NewGuard(t, proxytest.NewNetwork().Join(t, "one"), access.Options{AdminToken: matrixAdmin})
+	guard := proxytest.NewGuard(t, proxytest.NewNetwork().Join(t, "one"), access.Options{Terms: access.Terms{AdminToken: matrixAdmin}})
 	behind := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	return &matrix{t: t, handler: guard.Wrap(behind, access.Private)}
 }
