@@ -72,14 +72,18 @@ func (w *watch) Serve(ctx context.Context, stop func(), yield func(context.Conte
 // heed does what a notice asks for. A machine for which there is only a recommendation may live on for days, and so may those of
 // the other peers, which often get one at the same time: if all of them stopped, nobody would start them again.
 func (w *watch) heed(ctx context.Context, n aws.Notice, stop func(), yield func(context.Context) error) {
+	logger := w.logger.With("cause", n.Kind)
+	if !n.At.IsZero() {
+		logger = logger.With("at", n.At)
+	}
 	if n.Kind != aws.Rebalance {
-		w.logger.Warn("this machine is about to end; the peer stops", "cause", n.Kind, "at", n.At)
+		logger.Warn("this machine is about to end; the peer stops")
 		stop()
 		return
 	}
-	w.logger.Warn("this machine may end soon; the peer hands over leadership and goes on", "cause", n.Kind, "at", n.At)
+	logger.Warn("this machine may end soon; the peer hands over leadership and goes on")
 	if err := yield(ctx); err != nil {
-		w.logger.Warn("could not hand over leadership", "error", err)
+		logger.Warn("could not hand over leadership", "error", err)
 	}
 }
 

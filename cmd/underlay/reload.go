@@ -12,7 +12,6 @@ import (
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
-	"github.com/underlay/underlay/gateway/policy"
 	"github.com/underlay/underlay/peer"
 )
 
@@ -119,18 +118,18 @@ func tuningPart(p *peer.Peer) part {
 
 // gatewayPart changes what the gateway serves to whom. It begins with nothing in memory then, so it stays as it is unless its
 // settings have changed or name files, which may have.
-func gatewayPart(gw *gateway.Gateway, options func(config.Config) gateway.Options) part {
+func gatewayPart(gw *gateway.Gateway, p *peer.Peer, denied *denials, logger *slog.Logger) part {
 	return part{"gateway", func(was, now config.Config) (func(), error) {
 		if reflect.DeepEqual(was.Gateway, now.Gateway) && now.Gateway.LandingPage == "" && now.Gateway.RobotsFile == "" {
 			return func() {}, nil
 		}
-		return gw.Replace(options(now))
+		return gw.Replace(gatewayOptions(now, p, denied, logger))
 	}}
 }
 
 // denylistPart changes what the gateway denies, and fetches the lists.
-func denylistPart(p *policy.Policy, options func(config.Config) policy.Options) part {
+func denylistPart(denied *denials, env environment, logger *slog.Logger) part {
 	return part{"denylists", func(_, now config.Config) (func(), error) {
-		return func() { p.Replace(options(now)) }, nil
+		return func() { denied.policy.Replace(policyOptions(now, env.lookup, logger)) }, nil
 	}}
 }

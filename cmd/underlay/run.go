@@ -19,6 +19,7 @@ import (
 	"github.com/underlay/underlay/cmd/underlay/cli"
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/internal/memlimit"
+	"github.com/underlay/underlay/peer"
 )
 
 // version of this program.
@@ -95,6 +96,15 @@ func inGroup(id string, cmd *cobra.Command) *cobra.Command {
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// follow returns what tells a running peer of other settings, and of the end of its machine.
+func (e environment) follow(live *settings, p *peer.Peer) []func(context.Context) error {
+	serve := []func(context.Context) error{func(ctx context.Context) error { return live.Serve(ctx, e.hangups) }}
+	if e.watch != nil {
+		serve = append(serve, func(ctx context.Context) error { return e.watch.Serve(ctx, e.stop, p.Yield) })
+	}
+	return serve
+}
 
 func daemonCommand(env environment) *cobra.Command {
 	var load func() (config.Config, error)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
-	"github.com/underlay/underlay/gateway/policy"
 	"github.com/underlay/underlay/internal/httpserver"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
@@ -19,7 +18,7 @@ import (
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
 // taken port changes nothing on disk, and the gateway says that it starts until the peer is open. When ctx ends load balancers
-// are told, and get conf.DrainDelay to look elsewhere; then the servers drain while the peer still works, and the peer hands
+// are told, and get the drain delay to look elsewhere; then the servers drain while the peer still works, and the peer hands
 // over leadership and closes. env.fatal must end the process.
 func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) (err error) {
 	live := env.liveSettings(conf, logger)
@@ -49,7 +48,6 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	if err != nil {
 		return err
 	}
-
 	door, err := openEntrance(conf, files, p, logger)
 	if err != nil {
 		return err
@@ -72,13 +70,8 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 		proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
-	live.parts = append(live.parts, tuningPart(p), door.part(files.certs),
-		denylistPart(denied.policy, func(c config.Config) policy.Options { return policyOptions(c, env.lookup, logger) }),
-		gatewayPart(gw, func(c config.Config) gateway.Options { return gatewayOptions(c, p, denied, logger) }))
-	inside = append(inside, func(ctx context.Context) error { return live.Serve(ctx, env.hangups) })
-	if env.watch != nil {
-		inside = append(inside, func(ctx context.Context) error { return env.watch.Serve(ctx, env.stop, p.Yield) })
-	}
+	live.parts = append(live.parts, tuningPart(p), door.part(files.certs), denylistPart(denied, env, logger), gatewayPart(gw, p, denied, logger))
+	inside = append(inside, env.follow(live, p)...)
 	clients := append(private.servers(conf, files, listeners, door, logger), gatewayServes)
 	logServing(conf, p, logger)
 	return serveInStages(ctx, inside, clients)

@@ -139,6 +139,17 @@ func TestUnitRestartsAfterPanic(t *testing.T) {
 	}
 }
 
+// `systemctl reload` has a peer read its settings again.
+func TestUnitReloads(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join(root, "deploy/systemd/underlay.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(unit, []byte("\nExecReload=/bin/kill -HUP $MAINPID\n")) {
+		t.Error("the unit cannot be reloaded")
+	}
+}
+
 // The balancer for developers has the ports of those on AWS, and HAProxy takes its configuration.
 func TestLocalBalancer(t *testing.T) {
 	file := "deploy/local/haproxy.cfg"

@@ -30,6 +30,29 @@ func (c *Cluster) onEC2() map[*Peer]*testkit.Machine {
 	return machines
 }
 
+// awaitLeaderAfter waits until another peer leads.
+func (c *Cluster) awaitLeaderAfter(before *Peer) (leader *Peer) {
+	c.t.Helper()
+	Eventually(c.t, 30*time.Second, func() error {
+		if leader = c.leader(); leader == before {
+			return errors.New("leadership was not handed over")
+		}
+		return nil
+	})
+	return leader
+}
+
+// awaitUnready waits until a peer knows of its end.
+func awaitUnready(t *testing.T, p *Peer) {
+	t.Helper()
+	Eventually(t, 20*time.Second, func() error {
+		if health(p) == nil {
+			return errors.New("the peer does not know of its end")
+		}
+		return nil
+	})
+}
+
 // EC2 recommends to leave the machine of the leader, which hands over and goes on; then an auto scaling group ends the machine of the
 // next leader, which drains, ends in good order and tells the group so, once. No visitor notices.
 func TestMachinesThatEnd(t *testing.T) {
@@ -54,23 +77,12 @@ func TestMachinesThatEnd(t *testing.T) {
 
 	first := c.leader()
 	machines[first].Set("events/recommendations/rebalance", `{"noticeTime": "2026-01-02T03:04:05Z"}`)
-	var leader *Peer
-	Eventually(t, 30*time.Second, func() error {
-		if leader = c.leader(); leader == first {
-			return errors.New("leadership was not handed over")
-		}
-		return nil
-	})
+	leader := c.awaitLeaderAfter(first)
 	api.await(t, 100)
 
 	process, machine := leader.again, machines[leader]
 	machine.Set("autoscaling/target-lifecycle-state", "Terminated")
-	Eventually(t, 20*time.Second, func() error {
-		if health(leader) == nil {
-			return errors.New("the peer does not know of its end")
-		}
-		return nil
-	})
+	awaitUnready(t, leader)
 	expectDraining(t, leader, cid, content)
 	if told := machine.Requests(); len(told) > 0 {
 		t.Errorf("the group was told before the peer has stopped: %v", told)
