@@ -10,6 +10,8 @@ import (
 	"github.com/underlay/underlay/internal/health"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
+	"github.com/underlay/underlay/proxy/console"
+	"github.com/underlay/underlay/proxy/overview"
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
 	"github.com/underlay/underlay/proxy/rpc"
@@ -20,6 +22,8 @@ type apis struct {
 	rpc     *rpc.API
 	rest    http.Handler
 	pinning *psa.Service
+	console *console.Console
+	vitals  http.Handler // what other members ask of this peer for their consoles
 	ready   func() error // why this peer wants no requests
 }
 
@@ -31,13 +35,21 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 		return apis{}, err
 	}
 	ready := readiness(ending, p)
-	return apis{rpc: api, rest: rest.New(restOptions(ctx, ready, p, denied, logger)), pinning: psa.New(psaOptions(p, logger)), ready: ready}, nil
+	look := overview.New(p, p, logger)
+	pages, err := console.New(console.Options{Overview: look, Version: version, Logger: logger})
+	if err != nil {
+		return apis{}, err
+	}
+	return apis{
+		rpc: api, rest: rest.New(restOptions(ctx, ready, p, denied, logger)), pinning: psa.New(psaOptions(p, logger)),
+		console: pages, vitals: look.Handler(), ready: ready,
+	}, nil
 }
 
 // servers serves the APIs to clients, on each listener that there is, and with each what load balancers ask.
 func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, logger *slog.Logger) (servers []func(context.Context) error) {
 	for l, h := range map[net.Listener]http.Handler{
-		listeners.api:  door.clients(health.Handler(a.ready, proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.rest))),
+		listeners.api:  door.clients(health.Handler(a.ready, proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.console, a.rest))),
 		listeners.rest: door.clients(health.Handler(a.ready, a.rest)),
 		listeners.psa:  door.pinning(health.Handler(a.ready, a.pinning.Handler())),
 	} {
