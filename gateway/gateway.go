@@ -124,8 +124,8 @@ func (g *Gateway) Open(o Options) error {
 }
 
 // Replace prepares other options, and returns what makes them hold for the requests that come from then on. What the gateway has
-// in memory of hot files and of its clients begins anew. How many connections there may
-// be, how large headers, and how long answers may take whose pace nobody watches, stays as New was told.
+// in memory of hot files and of its clients begins anew. How many connections there may be, how large headers, and how long answers
+// may take whose pace nobody watches, stays as New was told.
 func (g *Gateway) Replace(o Options) (use func(), err error) {
 	if o.Node == nil {
 		return nil, errors.New("open gateway: no node given")
