@@ -77,7 +77,8 @@ func table() []row {
 		{"cluster.repin_after", "30m0s", "How long a member may be away before pins with fewer holders than their least number get others; 0s means for ever."},
 		{"cluster.pin_workers", "8", "How many pins this peer fetches at once."},
 		{"cluster.tags", "", "What the allocator should know about this peer, for example zone: eu-1a."},
-		{"log.level", "info", "Least level that is logged: debug, info, warn or error."},
+		{"log.level", "info", "Least level that this program logs: debug, info, warn or error; its libraries log errors alone."},
+		{"log.levels", "", "Levels of single loggers, the libraries' too, for example bitswap: debug; ipfs log ls lists them."},
 		{"log.format", "text", "Form of a log line: text or json."},
 		{"ipfs", "", "Kubo's own settings by kubo's names, for example Pubsub.Enabled: true."},
 	})

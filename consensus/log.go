@@ -7,28 +7,24 @@ import (
 	"log/slog"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/underlay/underlay/internal/logging"
 )
 
 // newRaftLogger returns a logger for raft and its stores that writes to l.
 func newRaftLogger(l *slog.Logger) hclog.Logger {
-	level := hclog.Info
-	if l.Enabled(context.Background(), slog.LevelDebug) {
-		level = hclog.Debug
-	}
 	h := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Off})
-	h.RegisterSink(slogSink{log: l, level: level})
+	h.RegisterSink(slogSink{logging.Named(l, logging.Raft)})
 	return h
 }
 
 // slogSink hands raft's log lines to slog.
-type slogSink struct {
-	log   *slog.Logger
-	level hclog.Level
-}
+type slogSink struct{ log *slog.Logger }
 
 // Accept implements hclog.SinkAdapter.
 func (s slogSink) Accept(name string, level hclog.Level, msg string, args ...any) {
-	if level < s.level {
+	at := slogLevel(level)
+	if !s.log.Enabled(context.Background(), at) {
 		return
 	}
 	for i, a := range args {
@@ -39,7 +35,7 @@ func (s slogSink) Accept(name string, level hclog.Level, msg string, args ...any
 	if name != "" {
 		args = append(args, "part", name)
 	}
-	s.log.Log(context.Background(), slogLevel(level), msg, args...)
+	s.log.Log(context.Background(), at, msg, args...)
 }
 
 // slogLevel rates raft's lines one level lower than raft does: it tells of every failed attempt to reach a peer as an

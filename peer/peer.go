@@ -19,11 +19,13 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/internal/seal"
 	"github.com/underlay/underlay/peer/files"
 	"github.com/underlay/underlay/peer/genesis"
@@ -61,6 +63,7 @@ type Options struct {
 	CloseTimeout  time.Duration                  // bound on closing the embedded node
 	Version       string                         // of this program
 	Logger        *slog.Logger
+	Tracer        trace.Tracer // nil: nothing is traced
 
 	// NoteFailure, unless nil, is told of a failure of the cluster where kubo's code would lose it, with the context of the
 	// request that has met it, and returns it.
@@ -79,9 +82,10 @@ type Options struct {
 
 // Peer is one running cluster peer. Its methods may be called from any goroutine.
 type Peer struct {
-	opts   Options
-	logger *slog.Logger
-	life   Life
+	opts     Options
+	logger   *slog.Logger
+	requests *slog.Logger // of what the other peers ask
+	life     Life
 
 	dir        *dataDir
 	identity   *clusterconfig.Identity
@@ -128,7 +132,7 @@ type closer struct {
 // Open starts a peer on its data directory. It holds the directory's lock, listens for other peers and serves what it
 // has; Serve makes it take part. ctx only carries values: cancelling it does not stop the peer, Close does.
 func Open(ctx context.Context, o Options) (_ *Peer, err error) {
-	p := &Peer{opts: o, logger: o.Logger, life: Life{rand.Text(), time.Now()}}
+	p := &Peer{opts: o, logger: o.Logger, requests: logging.Named(o.Logger, logging.Requests), life: Life{rand.Text(), time.Now()}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -192,7 +196,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 	p.consensus, err = consensus.Open(consensus.Options{
 		Dir:       p.dir.cluster(),
 		Host:      p.host,
-		Logger:    p.logger,
+		Logger:    logging.Named(p.logger, logging.Consensus),
 		Heartbeat: p.opts.Heartbeat,
 		DeadAfter: p.opts.DeadAfter,
 		Weigh:     p.weigh,
@@ -236,7 +240,8 @@ func (p *Peer) openCalls(context.Context) error {
 // openStreams serves what the members ask of each other all the time.
 func (p *Peer) openStreams() {
 	for id, server := range map[protocol.ID]*streamServer{
-		awaitProtocol:   newAwaitServer(p.reconciler.Await),
+		awaitProtocol:   newAwaitServer(p.holding, readQuestion),
+		awaitProtocol1:  newAwaitServer(p.holding, readQuestion1),
 		surveyProtocol:  newStreamServer(func(ctx context.Context, s network.Stream) { answerSurvey(ctx, s, p.reconciler) }),
 		changesProtocol: newStreamServer(func(ctx context.Context, s network.Stream) { tellChanges(ctx, s, p.reconciler) }),
 	} {

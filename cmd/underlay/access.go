@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/internal/tlsfiles"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy/access"
@@ -48,14 +49,14 @@ func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *s
 		return nil, fmt.Errorf("read the node's settings: %w", err)
 	}
 	e := &entrance{}
-	if e.registry, err = access.OpenRegistry(p.Values(), p, logger); err != nil {
+	if e.registry, err = access.OpenRegistry(p.Values(), p, logging.Named(logger, logging.Access)); err != nil {
 		return nil, err
 	}
 	exposed := conf.Exposed()
 	e.guard = access.New(access.Options{
 		Registry: e.registry, AdminToken: files.adminToken, Kubo: node.API.Authorizations,
 		Open:   len(exposed) == 0 || conf.API.TrustNetwork || conf.API.TLSClientCA != "",
-		Logger: logger,
+		Logger: logging.Named(logger, logging.Access),
 	})
 	if e.guard.Closed() {
 		return nil, usageError{fmt.Errorf("%s: others than this machine can reach that address, and nothing says who may use it; "+

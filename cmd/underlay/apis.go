@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/psa"
@@ -23,8 +24,8 @@ type apis struct {
 
 // openAPIs makes the private APIs of a peer whose RPC API listens on l. Their streams end with ctx; they are not ready any more
 // when ending ends.
-func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, denied *denials, l net.Listener, logger *slog.Logger) (apis, error) {
-	api, err := rpc.New(rpcOptions(conf, p, l, logger))
+func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, denied *denials, l net.Listener, env environment, logger *slog.Logger) (apis, error) {
+	api, err := rpc.New(rpcOptions(conf, p, l, env, logger))
 	if err != nil {
 		return apis{}, err
 	}
@@ -32,14 +33,15 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 }
 
 // servers serves the APIs to clients, on each listener that there is.
-func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, logger *slog.Logger) (servers []func(context.Context) error) {
+func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, env environment, logger *slog.Logger) (servers []func(context.Context) error) {
 	for l, h := range map[net.Listener]http.Handler{
 		listeners.api:  door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.rest)),
 		listeners.rest: door.clients(a.rest),
 		listeners.psa:  door.pinning(a.pinning.Handler()),
 	} {
 		if l != nil {
-			servers = append(servers, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)
+			h = env.requests("api", false, logger, h)
+			servers = append(servers, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logging.Named(logger, logging.HTTP)).Serve)
 		}
 	}
 	return servers

@@ -29,6 +29,7 @@ type environment struct {
 	stdout io.Writer
 	stderr io.Writer
 	fatal  func(error) // ends the process, or the test
+	observation
 }
 
 // rootHelp is what "underlay help" begins with.
@@ -98,7 +99,7 @@ func daemonCommand(env environment) *cobra.Command {
 				return fmt.Errorf("set IPFS_PATH: %w", err)
 			}
 			limitMemory(env.lookup)
-			return serveUntilDone(cmd.Context(), conf, newLogger(conf.Log, env.stderr), env)
+			return observed(cmd.Context(), conf, env)
 		},
 	}
 	load = withConfig(cmd, env)
@@ -142,18 +143,6 @@ func withConfig(cmd *cobra.Command, env environment) func() (config.Config, erro
 		}
 		return conf, nil
 	}
-}
-
-func newLogger(c config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		level = slog.LevelInfo // validated before: cannot happen
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
 }
 
 // errStuck reports a stop that did not end in time.

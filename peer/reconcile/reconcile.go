@@ -66,7 +66,7 @@ type Reconciler struct {
 
 	mu        sync.Mutex
 	unsettled map[cid.Cid]operation
-	watchers  map[cid.Cid]map[chan struct{}]struct{}
+	watchers  map[cid.Cid]map[chan struct{}]context.Context
 }
 
 // operation describes a CID whose local pin is not (yet) what the pinset wants.
@@ -87,7 +87,7 @@ func New(o Options) *Reconciler {
 		parked:    make(chan struct{}, maxParked),
 		rescan:    make(chan struct{}, 1),
 		unsettled: make(map[cid.Cid]operation),
-		watchers:  make(map[cid.Cid]map[chan struct{}]struct{}),
+		watchers:  make(map[cid.Cid]map[chan struct{}]context.Context),
 	}
 }
 
