@@ -23,7 +23,7 @@ type slogSink struct{ log *slog.Logger }
 
 // Accept implements hclog.SinkAdapter.
 func (s slogSink) Accept(name string, level hclog.Level, msg string, args ...any) {
-	at := slogLevel(level)
+	at := slogLevel(name, level, args)
 	if !s.log.Enabled(context.Background(), at) {
 		return
 	}
@@ -38,15 +38,25 @@ func (s slogSink) Accept(name string, level hclog.Level, msg string, args ...any
 	s.log.Log(context.Background(), at, msg, args...)
 }
 
-// slogLevel rates raft's lines one level lower than raft does: it tells of every failed attempt to reach a peer as an
-// error, and of ordinary steps of joining as warnings. What fails in earnest comes back to us as an error.
-func slogLevel(l hclog.Level) slog.Level {
-	switch l {
-	case hclog.Error:
-		return slog.LevelWarn
-	case hclog.Warn:
-		return slog.LevelInfo
-	default:
+// slogLevel rates raft's lines lower than raft does: it tells of every failed attempt to reach a peer as an error, and of
+// ordinary steps as warnings. Who leads, and who does not answer, we tell ourselves, once. What else fails in earnest mostly
+// comes back to us as an error; the rest is a warning.
+func slogLevel(part string, l hclog.Level, args []any) slog.Level {
+	if l < hclog.Error || part == netPart || ofPeer(args) {
 		return slog.LevelDebug
 	}
+	return slog.LevelWarn
+}
+
+// netPart is the part of raft that carries its messages.
+const netPart = "net"
+
+// ofPeer tells whether a line is about an attempt to reach a peer.
+func ofPeer(args []any) bool {
+	for i := 0; i < len(args); i += 2 {
+		if args[i] == "peer" || args[i] == "target" {
+			return true
+		}
+	}
+	return false
 }

@@ -37,12 +37,12 @@ func Handler(o Options, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(ctx))
 			return
 		}
-		began, seen := time.Now(), &recorder{ResponseWriter: w}
+		began, path, seen := time.Now(), r.URL.Path, &recorder{ResponseWriter: w} // handlers change the URL
 		ctx, span := o.start(ctx, r)
 		defer func() {
 			seen.describe(span)
 			if logged {
-				o.Logger.DebugContext(ctx, "request", "server", o.Server, "client", r.RemoteAddr, "method", r.Method, "path", r.URL.Path,
+				o.Logger.DebugContext(ctx, "request", "server", o.Server, "client", r.RemoteAddr, "method", r.Method, "path", path,
 					"status", seen.status, "bytes", seen.bytes, "complete", seen.ended, "took", time.Since(began))
 			}
 		}()
