@@ -33,9 +33,9 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 }
 
 // servers serves the APIs to clients, on each listener that there is.
-func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, env environment, logger *slog.Logger) (servers []func(context.Context) error) {
+func (a apis) servers(conf config.Config, files accessFiles, p *peer.Peer, listeners *listenerSet, door *entrance, env environment, logger *slog.Logger) (servers []func(context.Context) error) {
 	for l, h := range map[net.Listener]http.Handler{
-		listeners.api:  door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.rest)),
+		listeners.api:  door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.debugging(conf, files, p, env), a.rest)),
 		listeners.rest: door.clients(a.rest),
 		listeners.psa:  door.pinning(a.pinning.Handler()),
 	} {

@@ -70,7 +70,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 		proxy.NewServer(p.Calls(), nil, env.requests("members", false, logger, members), conf.ShutdownTimeout/4, logger).Serve,
 		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
-	clients := append(private.servers(conf, files, listeners, door, env, logger), gatewayServes)
+	clients := append(private.servers(conf, files, p, listeners, door, env, logger), gatewayServes)
 	logServing(conf, p, logger)
 	return serveInStages(ctx, inside, clients)
 }
