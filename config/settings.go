@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // EnvFile names the settings file when the command line does not.
@@ -23,6 +24,7 @@ type Setting struct {
 	Flag    string // flag without its dashes: cluster-ack-timeout
 	Default string // as text; for name and data_dir a description of it
 	Doc     string // one line
+	Kind    string // of its values, in a word or two
 }
 
 // row is a line of the table of settings; the names in Setting follow from the path.
@@ -97,6 +99,8 @@ func sectionDoc(path string) string {
 		return "The cluster peer: who the others are and how pins are replicated."
 	case "log":
 		return "The log, on standard error."
+	case pathIPFS:
+		return "The IPFS node."
 	}
 	return ""
 }
@@ -142,12 +146,36 @@ func fields() []field {
 			}
 			r := rows[path]
 			found = append(found, field{index: at, Setting: Setting{
-				Path: path, Env: envName(path), Flag: flagName(path), Default: r.def, Doc: r.doc,
+				Path: path, Env: envName(path), Flag: flagName(path), Default: r.def, Doc: r.doc, Kind: kindOfSetting(sf.Type),
 			}})
 		}
 	}
 	walk(reflect.TypeFor[Config](), "", nil)
 	return found
+}
+
+// kindOfSetting says what values of a type are like.
+func kindOfSetting(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "duration"
+	case reflect.TypeFor[KuboSettings]():
+		return "object"
+	case reflect.TypeFor[Secret]():
+		return "secret"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "number"
+	case reflect.Slice:
+		return "list"
+	case reflect.Map:
+		return "map"
+	default:
+		return "text"
+	}
 }
 
 // envName derives the environment variable: cluster.ack_timeout becomes UNDERLAY_CLUSTER_ACK_TIMEOUT.

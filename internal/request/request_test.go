@@ -128,8 +128,8 @@ func TestATraceOfTwoPeers(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		if resp.Body.Close(); resp.Header.Get(request.Header) != "id-1" {
-			t.Errorf("the other peer knows it as %q", resp.Header.Get(request.Header))
+		if resp.Body.Close(); resp.Header.Get(request.Header) != "" || !strings.HasPrefix(packed, "id-1 ") {
+			t.Errorf("the other peer knows it as %q, and answers %q", packed, resp.Header.Get(request.Header))
 		}
 	}))
 	r := httptest.NewRequest("POST", "/api/v0/pin/add?arg=x", nil)

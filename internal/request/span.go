@@ -105,5 +105,8 @@ func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp, err := t.RoundTripper.RoundTrip(r)
 	span.Done(err)
+	if err == nil {
+		resp.Header.Del(Header) // which the answer that it may become a part of has already
+	}
 	return resp, err
 }
