@@ -3,9 +3,14 @@
 package profile
 
 import (
+	"errors"
 	"net/http"
 	"net/http/pprof"
+
+	"github.com/underlay/underlay/proxy/origin"
 )
+
+var errOtherSite = errors.New("a page of another site may not ask for this")
 
 // Path is where the profiles are.
 const Path = "/debug/pprof/"
@@ -24,11 +29,16 @@ func Handler() http.Handler {
 // OwnSite refuses what a page of another site has a browser ask for.
 func OwnSite(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := origin.Check(r)
 		switch r.Header.Get("Sec-Fetch-Site") {
 		case "", "none", "same-origin":
-			next.ServeHTTP(w, r)
 		default:
-			http.Error(w, "pages of other sites may not ask for this", http.StatusForbidden)
+			err = errOtherSite
 		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
