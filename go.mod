@@ -28,7 +28,7 @@ require (
 	github.com/ipfs/go-ds-pebble v0.5.11 // where the local pins are kept
 	github.com/ipfs/go-ipfs-cmds v0.16.1 // errors in kubo's RPC form
 	github.com/ipfs/go-ipld-format v0.6.3 // nodes and their errors
-	github.com/ipfs/go-log/v2 v2.9.2 // quiets the libraries' loggers
+	github.com/ipfs/go-log/v2 v2.9.2 // the levels of all loggers, and the lines of the libraries'
 	github.com/ipfs/kubo v0.42.0 // the IPFS node and its RPC commands; the stock ipfs for tests
 	github.com/ipld/go-car/v2 v2.17.0 // reads uploaded CAR files, as kubo does
 	github.com/ipld/go-ipld-prime v0.24.0 // decodes the structured data that the gateway shows; the error of a path through a file
@@ -45,8 +45,13 @@ require (
 	github.com/rs/cors v1.11.1 // CORS of the REST API, as the stock API has it
 	github.com/spf13/cobra v1.10.1 // command line with completion
 	github.com/spf13/pflag v1.0.9 // a flag for every setting
+	go.opentelemetry.io/otel v1.44.0 // traces, as kubo and its libraries record them
+	go.opentelemetry.io/otel/sdk v1.44.0 // what sends them, which kubo links already
+	go.opentelemetry.io/otel/trace v1.44.0 // spans
+	go.opentelemetry.io/proto/otlp v1.10.0 // tests read what is sent
 	go.uber.org/fx v1.24.0 // puts our pinner into kubo's node
 	go.uber.org/goleak v1.3.0 // tests find goroutines left behind
+	go.uber.org/zap v1.28.0 // takes the lines of the libraries' loggers
 	go.yaml.in/yaml/v3 v3.0.5 // the settings file, with line numbers for faults
 	golang.org/x/crypto v0.55.0 // bcrypt of passwords
 	golang.org/x/sync v0.22.0 // errgroup, singleflight
@@ -280,21 +285,16 @@ require (
 	go.opentelemetry.io/contrib/propagators/b3 v1.43.0 // indirect
 	go.opentelemetry.io/contrib/propagators/jaeger v1.43.0 // indirect
 	go.opentelemetry.io/contrib/propagators/ot v1.43.0 // indirect
-	go.opentelemetry.io/otel v1.44.0 // indirect
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.44.0 // indirect
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc v1.44.0 // indirect
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.44.0 // indirect
 	go.opentelemetry.io/otel/exporters/prometheus v0.65.0 // indirect
 	go.opentelemetry.io/otel/exporters/stdout/stdouttrace v1.44.0 // indirect
 	go.opentelemetry.io/otel/metric v1.44.0 // indirect
-	go.opentelemetry.io/otel/sdk v1.44.0 // indirect
 	go.opentelemetry.io/otel/sdk/metric v1.44.0 // indirect
-	go.opentelemetry.io/otel/trace v1.44.0 // indirect
-	go.opentelemetry.io/proto/otlp v1.10.0 // indirect
 	go.uber.org/dig v1.19.0 // indirect
 	go.uber.org/mock v0.6.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
-	go.uber.org/zap v1.28.0 // indirect
 	go.uber.org/zap/exp v0.3.0 // indirect
 	go.yaml.in/yaml/v2 v2.4.4 // indirect
 	go.yaml.in/yaml/v4 v4.0.0 // indirect

@@ -183,8 +183,10 @@ type Cluster struct {
 
 // Log configures the log, which goes to standard error.
 type Log struct {
-	// Level is debug, info, warn or error.
+	// Level is debug, info, warn or error; it is that of this program's loggers.
 	Level string `yaml:"level"`
+	// Levels are those of single loggers, the libraries' among them, by name.
+	Levels map[string]string `yaml:"levels"`
 	// Format is text or json.
 	Format string `yaml:"format"`
 }

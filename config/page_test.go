@@ -44,11 +44,20 @@ Under ` + "`ipfs`" + ` any of kubo's own settings may be given by kubo's names, 
 merged over our defaults and what was changed through the API (see [operations](operations.md)). In the environment it is a JSON
 object, as a flag ` + "`--ipfs Pubsub.Enabled=true`" + `, which may be repeated. Refused are the identity and kubo's own API and gateway
 addresses, which this program serves itself.
-
-| setting | default | environment | flag | meaning |
-|---|---|---|---|---|
 `)
+	section := "-"
 	for _, s := range Settings() {
+		of, _, inSection := strings.Cut(s.Path, ".")
+		if !inSection && s.Path != pathIPFS {
+			of = ""
+		}
+		if of != section {
+			section = of
+			if b.WriteString("\n"); of != "" {
+				fmt.Fprintf(&b, "## %s\n\n%s\n\n", of, sectionDoc(of))
+			}
+			b.WriteString("| setting | kind | default | environment | flag | meaning |\n|---|---|---|---|---|---|\n")
+		}
 		def := s.Default
 		switch s.Path {
 		case pathName:
@@ -63,7 +72,7 @@ addresses, which this program serves itself.
 		if s.Live {
 			mark = " *"
 		}
-		fmt.Fprintf(&b, "| `%s`%s | %s | `%s` | `--%s` | %s |\n", s.Path, mark, def, s.Env, s.Flag, s.Doc)
+		fmt.Fprintf(&b, "| `%s`%s | %s | %s | `%s` | `--%s` | %s |\n", s.Path, mark, s.Kind, def, s.Env, s.Flag, s.Doc)
 	}
 	return b.String()
 }

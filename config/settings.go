@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // EnvFile names the settings file when the command line does not.
@@ -24,6 +25,7 @@ type Setting struct {
 	Default string // as text; for name and data_dir a description of it
 	Doc     string // one line
 	Live    bool   // takes effect in a running peer that reads its settings again, see [Config.Reload]
+	Kind    string // of its values, in a word or two
 }
 
 // row is a line of the table of settings; the names in Setting follow from the path.
@@ -80,7 +82,8 @@ func table() []row {
 		{"cluster.pin_workers", "8", "How many pins this peer fetches at once."},
 		{"cluster.slot", "", "Place in the cluster that this peer fills: a new peer of the same slot replaces it when its machine is gone; empty: none does."},
 		{"cluster.tags", "", "What the allocator should know about this peer, for example zone: eu-1a."},
-		{"log.level", "info", "Least level that is logged: debug, info, warn or error."},
+		{"log.level", "info", "Least level that this program logs: debug, info, warn or error; its libraries log errors alone."},
+		{"log.levels", "", "Levels of single loggers, the libraries' too, for example bitswap: debug; ipfs log ls lists them."},
 		{"log.format", "text", "Form of a log line: text or json."},
 		{"ipfs", "", "Kubo's own settings by kubo's names, for example Pubsub.Enabled: true."},
 	})
@@ -99,6 +102,8 @@ func sectionDoc(path string) string {
 		return "The cluster peer: who the others are and how pins are replicated."
 	case "log":
 		return "The log, on standard error."
+	case pathIPFS:
+		return "The IPFS node."
 	}
 	return ""
 }
@@ -148,12 +153,36 @@ func fields() []field {
 			}
 			r := rows[path]
 			found = append(found, field{index: at, Setting: Setting{
-				Path: path, Env: envName(path), Flag: flagName(path), Default: r.def, Doc: r.doc, Live: live[path],
+				Path: path, Env: envName(path), Flag: flagName(path), Default: r.def, Doc: r.doc, Live: live[path], Kind: kindOfSetting(sf.Type),
 			}})
 		}
 	}
 	walk(reflect.TypeFor[Config](), "", nil)
 	return found
+}
+
+// kindOfSetting says what values of a type are like.
+func kindOfSetting(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "duration"
+	case reflect.TypeFor[KuboSettings]():
+		return "object"
+	case reflect.TypeFor[Secret]():
+		return "secret"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "number"
+	case reflect.Slice:
+		return "list"
+	case reflect.Map:
+		return "map"
+	default:
+		return "text"
+	}
 }
 
 // envName derives the environment variable: cluster.ack_timeout becomes UNDERLAY_CLUSTER_ACK_TIMEOUT.

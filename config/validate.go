@@ -32,6 +32,9 @@ func (c Config) check() faults {
 	c.checkPolicy(&fs)
 	c.checkCluster(&fs)
 	checkWord(&fs, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	for _, name := range sortedKeys(c.Log.Levels) {
+		checkWord(&fs, "log.levels", c.Log.Levels[name], "debug", "info", "warn", "error", "dpanic", "panic", "fatal")
+	}
 	checkWord(&fs, "log.format", c.Log.Format, "text", "json")
 	fs = append(fs, c.checkIPFS()...)
 	fs.locate(c.sources)

@@ -119,6 +119,8 @@ func TestValidate(t *testing.T) {
 		{"slot", func(c *Config) { c.Cluster.Slot = "a\n" }, []string{"cluster.slot: must not contain control characters"}},
 		{"log", func(c *Config) { c.Log = Log{Level: "INFO"} }, []string{
 			`log.level: must be "debug", "info", "warn" or "error"`, `log.format: must be "text" or "json"`}},
+		{"log levels", func(c *Config) { c.Log.Levels = map[string]string{"bitswap": "loud", "core": "fatal"} },
+			[]string{`log.levels: must be "debug", "info", "warn", "error", "dpanic", "panic" or "fatal"`}},
 		{"policy", func(c *Config) {
 			c.Gateway.Denylists = []string{"https://lists.example/a.deny", "http://127.0.0.1:8000/b.deny", "https://lists.example/a.deny", "http://lists.example/c.deny"}
 			c.Gateway.DenylistInterval, c.Gateway.DeniedStatus, c.Gateway.PurgeURL, c.Gateway.PurgeTokenFile = 0, 404, "cdn.example", "f"

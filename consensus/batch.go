@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/consensus/pinset"
+	"github.com/underlay/underlay/internal/request"
 )
 
 // batcher puts waiting calls into entries and sees each entry through: a few
@@ -192,7 +193,9 @@ func (c *Consensus) commit(ctx context.Context, atomic bool, ops []Op) (Commit, 
 	return r, nil
 }
 
-func (c *Consensus) decide(ctx context.Context, atomic bool, ops []Op) (Commit, error) {
+func (c *Consensus) decide(ctx context.Context, atomic bool, ops []Op) (_ Commit, err error) {
+	ctx, span := request.Start(ctx, "commit")
+	defer func() { span.Done(err) }()
 	if len(ops) == 0 {
 		return Commit{Index: c.Applied()}, nil
 	}

@@ -122,7 +122,7 @@ func open(o Options, on medium) (_ *Consensus, err error) {
 func (c *Consensus) startRaft() error {
 	logger := newRaftLogger(c.log)
 	c.streams = newStreams(c.host)
-	transport := newGuard(newRaftTransport(c.streams, logger), c.stores.terms, c.stores.log, c.stores.snapshots)
+	transport := newGuard(newRaftTransport(c.streams, logger.Named(netPart)), c.stores.terms, c.stores.log, c.stores.snapshots)
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(c.id.String())
 	conf.Logger = logger

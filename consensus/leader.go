@@ -35,7 +35,9 @@ func watchLeader(r *raft.Raft, log *slog.Logger) *leaderWatch {
 		done:    make(chan struct{}),
 		changed: make(chan struct{}),
 	}
+	contacts := newContacts(log)
 	w.observer = raft.NewObserver(w.events, false, func(o *raft.Observation) bool {
+		contacts.observe(o.Data)
 		switch o.Data.(type) {
 		case raft.LeaderObservation, raft.RaftState:
 			return true

@@ -65,6 +65,9 @@ type Options struct {
 	// Policy says what is denied. It is not served here. Nil: nothing is.
 	Policy *policy.Policy
 
+	// Observe, unless nil, is put around all that is served.
+	Observe func(http.Handler) http.Handler
+
 	Metrics prometheus.Registerer // where boxo's gateway metrics go; nil keeps them to this gateway
 	Logger  *slog.Logger          // nil discards
 }
@@ -80,7 +83,7 @@ type Gateway struct {
 
 // New makes a gateway for the listener l, which it owns from then on. Until Open has been called it answers that it is
 // alive and that it starts; nothing is answered before Serve. The caller must call Close, also after Serve returned. Of the
-// options it looks at Trust, Limits, ShutdownTimeout and Logger alone.
+// options it looks at Trust, Limits, Observe, ShutdownTimeout and Logger alone.
 func New(l net.Listener, o Options) *Gateway {
 	o = o.withDefaults()
 	g := &Gateway{log: o.Logger}
@@ -88,7 +91,7 @@ func New(l net.Listener, o Options) *Gateway {
 	g.use(g.ready.answer(http.HandlerFunc(notYet)), o)
 	g.server = httpserver.New(l, httpserver.Options{
 		Name:              "gateway",
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*g.handler.Load()).ServeHTTP(w, r) }),
+		Handler:           o.Observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*g.handler.Load()).ServeHTTP(w, r) })),
 		ClearHTTP2:        true,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
@@ -149,6 +152,9 @@ func (g *Gateway) use(h http.Handler, o Options) {
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observe == nil {
+		o.Observe = func(h http.Handler) http.Handler { return h }
 	}
 	if o.ShutdownTimeout <= 0 {
 		o.ShutdownTimeout = defaultShutdownTimeout

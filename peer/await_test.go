@@ -21,7 +21,7 @@ import (
 func awaitPair(t *testing.T, await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) (*awaitClient, *streamServer, peer.ID) {
 	t.Helper()
 	caller, called := connectedHosts(t)
-	client, server := newAwaitClient(caller), newAwaitServer(await)
+	client, server := newAwaitClient(caller), newAwaitServer(await, readQuestion)
 	called.SetStreamHandler(awaitProtocol, server.handle)
 	t.Cleanup(client.close)
 	t.Cleanup(server.close)

@@ -70,7 +70,7 @@ func (c *awaitClient) to(ctx context.Context, id peer.ID) (*awaitCalls, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerGrace)
 	defer cancel()
-	stream, err := c.host.NewStream(ctx, id, awaitProtocol)
+	stream, err := c.host.NewStream(ctx, id, awaitProtocol, awaitProtocol1)
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
@@ -109,7 +109,8 @@ func (c *awaitClient) close() {
 
 // awaitCalls are the questions on one stream that are not answered yet.
 type awaitCalls struct {
-	out *outbox
+	out  *outbox
+	form func(awaitQuestion, []byte) []byte // of a question
 
 	mu    sync.Mutex
 	last  uint64
@@ -118,7 +119,11 @@ type awaitCalls struct {
 }
 
 func newAwaitCalls(s network.Stream) *awaitCalls {
-	return &awaitCalls{out: newOutbox(s), open: make(map[uint64]chan reconcile.AwaitReply)}
+	form := awaitQuestion.append
+	if s.Protocol() == awaitProtocol1 {
+		form = awaitQuestion.append1
+	}
+	return &awaitCalls{out: newOutbox(s), form: form, open: make(map[uint64]chan reconcile.AwaitReply)}
 }
 
 // begin asks; the channel gets the answer, or is closed when the stream ends.
@@ -132,7 +137,8 @@ func (a *awaitCalls) begin(r reconcile.AwaitRequest) (uint64, <-chan reconcile.A
 	}
 	a.last++
 	a.open[a.last] = answer
-	a.out.post(awaitQuestion{a.last, r}.append)
+	question := awaitQuestion{a.last, r}
+	a.out.post(func(to []byte) []byte { return a.form(question, to) })
 	return a.last, answer
 }
 

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bufio"
 	"context"
 	"sync"
 	"time"
@@ -17,12 +18,15 @@ const (
 	maxAwaits = 4096
 )
 
-// newAwaitServer makes the server that answers the questions of other peers.
-func newAwaitServer(await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) *streamServer {
-	return newStreamServer(func(ctx context.Context, stream network.Stream) { serveAwaits(ctx, stream, await) })
+// await is how a peer answers a question.
+type await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)
+
+// newAwaitServer makes the server that answers the questions of other peers, which read reads.
+func newAwaitServer(answer await, read func(*bufio.Reader) (awaitQuestion, error)) *streamServer {
+	return newStreamServer(func(ctx context.Context, stream network.Stream) { serveAwaits(ctx, stream, answer, read) })
 }
 
-func serveAwaits(ctx context.Context, stream network.Stream, await func(context.Context, reconcile.AwaitRequest) (reconcile.AwaitReply, error)) {
+func serveAwaits(ctx context.Context, stream network.Stream, answer await, read func(*bufio.Reader) (awaitQuestion, error)) {
 	out := newOutbox(stream)
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
@@ -31,11 +35,11 @@ func serveAwaits(ctx context.Context, stream network.Stream, await func(context.
 	defer context.AfterFunc(ctx, out.end)()
 	work.Go(out.run)
 	places := make(chan struct{}, maxAwaits)
-	each(stream, readQuestion, func(q awaitQuestion) {
+	each(stream, read, func(q awaitQuestion) {
 		places <- struct{}{}
 		work.Go(func() {
 			defer func() { <-places }()
-			reply, err := await(ctx, q.AwaitRequest)
+			reply, err := answer(ctx, q.AwaitRequest)
 			if err != nil {
 				reply.Error = err.Error()
 			}

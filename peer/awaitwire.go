@@ -17,9 +17,14 @@ import (
 // awaitProtocol is a stream of questions whether the other holds a pin, and of answers in the order in which they are
 // known: so a wait costs two short messages, many of which share one write.
 //
-//	question: number, log index, time-out in milliseconds, length of the CID (each an uvarint), CID
+//	question: number, log index, time-out in milliseconds (each an uvarint), CID, origin, each with its length before it
 //	answer:   number, flags, blocks, length of the error (each an uvarint), error
-const awaitProtocol protocol.ID = "/underlay/await/1"
+//
+// Earlier builds know no origin.
+const (
+	awaitProtocol  protocol.ID = "/underlay/await/2"
+	awaitProtocol1 protocol.ID = "/underlay/await/1"
+)
 
 const (
 	awaitHeld = 1 << iota // flags of an answer
@@ -29,6 +34,7 @@ const (
 const (
 	maxAwaitCID   = 1 << 17 // a CID may contain its content
 	maxAwaitError = 1 << 12
+	maxOrigin     = 1 << 10
 )
 
 type awaitQuestion struct {
@@ -42,6 +48,13 @@ type awaitAnswer struct {
 }
 
 func (q awaitQuestion) append(to []byte) []byte {
+	to = q.append1(to)
+	to = binary.AppendUvarint(to, uint64(len(q.Origin)))
+	return append(to, q.Origin...)
+}
+
+// append1 leaves the origin out.
+func (q awaitQuestion) append1(to []byte) []byte {
 	to = binary.AppendUvarint(to, q.number)
 	to = binary.AppendUvarint(to, q.Index)
 	to = binary.AppendUvarint(to, uint64(q.Timeout.Milliseconds()))
@@ -49,7 +62,17 @@ func (q awaitQuestion) append(to []byte) []byte {
 	return append(to, q.Cid.KeyString()...)
 }
 
-func readQuestion(r *bufio.Reader) (q awaitQuestion, err error) {
+func readQuestion(r *bufio.Reader) (awaitQuestion, error) {
+	q, err := readQuestion1(r)
+	if err != nil {
+		return q, err
+	}
+	origin, err := readBytes(r, maxOrigin)
+	q.Origin = string(origin)
+	return q, err
+}
+
+func readQuestion1(r *bufio.Reader) (q awaitQuestion, err error) {
 	var timeout uint64
 	for _, to := range []*uint64{&q.number, &q.Index, &timeout} {
 		if *to, err = binary.ReadUvarint(r); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/request"
 )
 
 // callProtocol carries HTTP between the peers: one request a stream.
@@ -173,7 +174,9 @@ func (p *Peer) Calls() net.Listener { return p.calls }
 // Transport carries HTTP requests to the member whose ID is the host of the URL, each on a stream of its own: bodies
 // stream in both directions, and the one who answers notices when the other gives up. Requests to what Calls of this
 // peer serves work too.
-func (p *Peer) Transport() http.RoundTripper { return accountTransport{p.calls.transport} }
+func (p *Peer) Transport() http.RoundTripper {
+	return request.Transport{RoundTripper: accountTransport{p.calls.transport}}
+}
 
 // Names lists the members of the cluster, this peer included, with what they call themselves. A peer that is in no
 // cluster yet knows only itself.

@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/internal/pause"
+	"github.com/underlay/underlay/internal/request"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -58,7 +59,9 @@ func (p *Peer) awaitHolders(pin api.Pin, index uint64) func(context.Context) err
 // await returns once as many peers hold the pin as an acknowledgement promises, or once nobody wants the pin any more.
 // When no holder makes progress for the configured time, or ctx ends, the error is ErrTooFewHolders. It must not be
 // called with the node's pin lock held: the holders may need theirs, behind a collection that waits for ours.
-func (p *Peer) await(ctx context.Context, r receipt) error {
+func (p *Peer) await(ctx context.Context, r receipt) (err error) {
+	ctx, span := request.Start(ctx, "wait for holders")
+	defer func() { span.Done(err) }()
 	candidates, err := p.holders(ctx, r)
 	if err != nil {
 		return err
@@ -148,8 +151,18 @@ func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOut
 
 // askHolder asks a peer once. This one, which no stream leads to, answers for itself.
 func (p *Peer) askHolder(ctx context.Context, id peer.ID, req reconcile.AwaitRequest) (reconcile.AwaitReply, error) {
+	req.Origin = request.Pack(ctx)
 	if id == p.ID() {
-		return p.reconciler.Await(ctx, req)
+		return p.holding(ctx, req)
 	}
 	return p.awaits.ask(ctx, id, req)
+}
+
+// holding answers a member that waits for this peer to hold a pin.
+func (p *Peer) holding(ctx context.Context, req reconcile.AwaitRequest) (reconcile.AwaitReply, error) {
+	ctx, span := request.Receive(ctx, req.Origin, p.opts.Tracer, "hold")
+	p.requests.DebugContext(ctx, "asked to hold a pin", "cid", req.Cid)
+	reply, err := p.reconciler.Await(ctx, req)
+	span.Done(err)
+	return reply, err
 }

@@ -23,7 +23,8 @@ import (
 // FuzzMessages: what peers send each other, and have stored of each other, is refused or reads the same when it is written
 // again.
 func FuzzMessages(f *testing.F) {
-	f.Add(awaitQuestion{7, reconcile.AwaitRequest{Cid: someCID(f), Index: 300, Timeout: time.Second}}.append(nil))
+	f.Add(awaitQuestion{7, reconcile.AwaitRequest{Cid: someCID(f), Index: 300, Timeout: time.Second, Origin: "id"}}.append(nil))
+	f.Add(awaitQuestion{7, reconcile.AwaitRequest{Cid: someCID(f), Origin: "id"}}.append1(nil))
 	f.Add(awaitAnswer{9, reconcile.AwaitReply{Held: true, Blocks: 3, Error: "why"}}.append(nil))
 	f.Add(appendSurvey(nil, reconcile.Survey{Index: 300, Cids: []api.Cid{someCID(f), someCID(f)}}))
 	f.Add(surveyRecord{surveyDiffers, "key", api.PinInfoShort{Status: api.TrackerStatusPinning, TS: time.Unix(1, 2), Error: "text"}, pinstatus.Progress{Nodes: 1, Bytes: 2}}.append(nil))
@@ -37,6 +38,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add([]byte(greeting + "\x07/noise\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		readsAgain(t, "question", raw, readQuestion, func(q awaitQuestion) []byte { return q.append(nil) })
+		readsAgain(t, "question of earlier builds", raw, readQuestion1, func(q awaitQuestion) []byte { return q.append1(nil) })
 		readsAgain(t, "answer", raw, readAnswer, func(a awaitAnswer) []byte { return a.append(nil) })
 		readsAgain(t, "survey", raw, readSurvey, func(s reconcile.Survey) []byte { return appendSurvey(nil, s) })
 		readsAgain(t, "record", raw, readSurveyRecord, func(s surveyRecord) []byte { return s.append(nil) })

@@ -20,11 +20,13 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/internal/seal"
 	"github.com/underlay/underlay/peer/files"
 	"github.com/underlay/underlay/peer/genesis"
@@ -64,6 +66,7 @@ type Options struct {
 	CloseTimeout  time.Duration                  // bound on closing the embedded node
 	Version       string                         // of this program
 	Logger        *slog.Logger
+	Tracer        trace.Tracer // nil: nothing is traced
 
 	// NoteFailure, unless nil, is told of a failure of the cluster where kubo's code would lose it, with the context of the
 	// request that has met it, and returns it.
@@ -82,9 +85,10 @@ type Options struct {
 
 // Peer is one running cluster peer. Its methods may be called from any goroutine.
 type Peer struct {
-	opts   Options
-	logger *slog.Logger
-	life   Life
+	opts     Options
+	logger   *slog.Logger
+	requests *slog.Logger // of what the other peers ask
+	life     Life
 
 	dir        *dataDir
 	identity   *clusterconfig.Identity
@@ -133,7 +137,10 @@ type closer struct {
 // Open starts a peer on its data directory. It holds the directory's lock, listens for other peers and serves what it
 // has; Serve makes it take part. ctx only carries values: cancelling it does not stop the peer, Close does.
 func Open(ctx context.Context, o Options) (_ *Peer, err error) {
-	p := &Peer{opts: o, logger: o.Logger, life: Life{rand.Text(), time.Now()}, machine: machine{of: o.Machines, logger: o.Logger}}
+	p := &Peer{
+		opts: o, logger: o.Logger, requests: logging.Named(o.Logger, logging.Requests), life: Life{rand.Text(), time.Now()},
+		machine: machine{of: o.Machines, logger: o.Logger},
+	}
 	p.Tune(o.tuning())
 	defer func() {
 		if err != nil {
@@ -198,7 +205,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 	p.consensus, err = consensus.Open(consensus.Options{
 		Dir:       p.dir.cluster(),
 		Host:      p.host,
-		Logger:    p.logger,
+		Logger:    logging.Named(p.logger, logging.Consensus),
 		Heartbeat: p.opts.Heartbeat,
 		DeadAfter: p.opts.DeadAfter,
 		Slot:      slotOf,
@@ -244,7 +251,8 @@ func (p *Peer) openCalls(context.Context) error {
 // openStreams serves what the members ask of each other all the time.
 func (p *Peer) openStreams() {
 	for id, server := range map[protocol.ID]*streamServer{
-		awaitProtocol:   newAwaitServer(p.reconciler.Await),
+		awaitProtocol:   newAwaitServer(p.holding, readQuestion),
+		awaitProtocol1:  newAwaitServer(p.holding, readQuestion1),
 		surveyProtocol:  newStreamServer(func(ctx context.Context, s network.Stream) { answerSurvey(ctx, s, p.reconciler) }),
 		changesProtocol: newStreamServer(func(ctx context.Context, s network.Stream) { tellChanges(ctx, s, p.reconciler) }),
 	} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/internal/tlsfiles"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy/access"
@@ -60,11 +61,13 @@ func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *s
 		return nil, fmt.Errorf("read the node's settings: %w", err)
 	}
 	e := &entrance{}
-	if e.registry, err = access.OpenRegistry(p.Values(), p, logger); err != nil {
+	if e.registry, err = access.OpenRegistry(p.Values(), p, logging.Named(logger, logging.Access)); err != nil {
 		return nil, err
 	}
 	terms := accessTerms(conf, files.adminToken)
-	e.guard = access.New(access.Options{Registry: e.registry, Kubo: node.API.Authorizations, Terms: terms, Logger: logger})
+	e.guard = access.New(access.Options{
+		Registry: e.registry, Kubo: node.API.Authorizations, Terms: terms, Logger: logging.Named(logger, logging.Access),
+	})
 	if e.guard.Closed(terms) {
 		return nil, usageError{errNobody(conf)}
 	}

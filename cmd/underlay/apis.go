@@ -8,6 +8,7 @@ import (
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/internal/health"
+	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/console"
@@ -29,14 +30,14 @@ type apis struct {
 
 // openAPIs makes the private APIs of a peer whose RPC API listens on l. Their streams end with ctx; they are not ready any more
 // when ending ends.
-func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, denied *denials, l net.Listener, logger *slog.Logger) (apis, error) {
-	api, err := rpc.New(rpcOptions(conf, p, l, logger))
+func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, denied *denials, l net.Listener, env environment, logger *slog.Logger) (apis, error) {
+	api, err := rpc.New(rpcOptions(conf, p, l, env, logger))
 	if err != nil {
 		return apis{}, err
 	}
 	ready := readiness(ending, p)
-	look := overview.New(p, p, logger)
-	pages, err := console.New(console.Options{Overview: look, Version: version, Logger: logger})
+	look := overview.New(p, p, logging.Named(logger, logging.API))
+	pages, err := console.New(console.Options{Overview: look, Version: version, Logger: logging.Named(logger, logging.API)})
 	if err != nil {
 		return apis{}, err
 	}
@@ -47,14 +48,16 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 }
 
 // servers serves the APIs to clients, on each listener that there is, and with each what load balancers ask.
-func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, logger *slog.Logger) (servers []func(context.Context) error) {
+func (a apis) servers(conf config.Config, files accessFiles, p *peer.Peer, listeners *listenerSet, door *entrance, env environment, logger *slog.Logger) (servers []func(context.Context) error) {
+	own := proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.console, a.debugging(conf, files, p, env), a.rest)
 	for l, h := range map[net.Listener]http.Handler{
-		listeners.api:  door.clients(health.Handler(a.ready, proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.console, a.rest))),
+		listeners.api:  door.clients(health.Handler(a.ready, own)),
 		listeners.rest: door.clients(health.Handler(a.ready, a.rest)),
 		listeners.psa:  door.pinning(health.Handler(a.ready, a.pinning.Handler())),
 	} {
 		if l != nil {
-			servers = append(servers, proxy.NewServer(l, files.tls(), h, conf.ShutdownTimeout/2, logger).Serve)
+			h = env.requests("api", false, logger, h)
+			servers = append(servers, proxy.NewServer(l, files.tls(), h, conf.ShutdownTimeout/2, logging.Named(logger, logging.HTTP)).Serve)
 		}
 	}
 	return servers

@@ -14,12 +14,12 @@ import (
 )
 
 // openPeer opens what the settings name and the peer itself.
-func openPeer(ctx context.Context, conf config.Config, logger *slog.Logger, fatal func(error)) (*peer.Peer, error) {
+func openPeer(ctx context.Context, conf config.Config, env environment, logger *slog.Logger) (*peer.Peer, error) {
 	born, err := openBirth(ctx, conf)
 	if err != nil {
 		return nil, err
 	}
-	p, err := peer.Open(ctx, peerOptions(conf, born, logger, fatal))
+	p, err := peer.Open(ctx, peerOptions(conf, born, logger, env.tracer, env.fatal))
 	if err != nil {
 		return nil, fmt.Errorf("open peer: %w", err)
 	}

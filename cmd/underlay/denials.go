@@ -12,6 +12,7 @@ import (
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/gateway/policy"
 	"github.com/underlay/underlay/internal/denial"
+	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/peer/denylist"
 )
@@ -28,7 +29,7 @@ func openGateway(gw *gateway.Gateway, conf config.Config, p *peer.Peer, env envi
 	if err != nil {
 		return nil, err
 	}
-	if err := gw.Open(gatewayOptions(conf, p, d, logger)); err != nil {
+	if err := gw.Open(gatewayOptions(conf, p, d, env, logger)); err != nil {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
 	return d, nil
@@ -38,7 +39,7 @@ func openGateway(gw *gateway.Gateway, conf config.Config, p *peer.Peer, env envi
 func openDenials(conf config.Config, p *peer.Peer, env environment, logger *slog.Logger) (*denials, error) {
 	d := &denials{policy: policy.Open(policyOptions(conf, env.lookup, logger))}
 	state := p.Requests()
-	o := denylist.Options{State: state, Leads: state.Leads, Apply: d.apply, Logger: logger}
+	o := denylist.Options{State: state, Leads: state.Leads, Apply: d.apply, Logger: logging.Named(logger, logging.Gateway)}
 	if conf.Gateway.PurgeURL != "" {
 		o.Purge = denylist.Hook{URL: conf.Gateway.PurgeURL, TokenFile: conf.Gateway.PurgeTokenFile}.Purge
 	}
@@ -54,7 +55,7 @@ func policyOptions(c config.Config, lookup func(string) (string, bool), logger *
 		Interval: c.Gateway.DenylistInterval,
 		Keep:     filepath.Join(c.DataDir, "fetched-denylists"),
 		Status:   c.Gateway.DeniedStatus,
-		Logger:   logger,
+		Logger:   logging.Named(logger, logging.Gateway),
 	}
 }
 

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"path/filepath"
 
 	kuboconfig "github.com/ipfs/kubo/config"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
+	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
@@ -19,7 +22,7 @@ import (
 
 // This file turns the configuration into each component's own options; components do not know package config.
 
-func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error)) peer.Options {
+func peerOptions(c config.Config, b birth, logger *slog.Logger, tracer trace.Tracer, fatal func(error)) peer.Options {
 	secret, _ := c.Cluster.Secret.Bytes() // validated when loaded; none if empty
 	return peer.Options{
 		Dir:            c.DataDir,
@@ -45,15 +48,16 @@ func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error
 		ConfigureIPFS:  func(base *kuboconfig.Config) error { return config.MergeIPFS(base, c.IPFS) },
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
-		Logger:         logger,
+		Logger:         logging.Named(logger, logging.Peer),
+		Tracer:         tracer,
 		NoteFailure:    rpc.NoteFailure,
 		CarryAlong:     psa.CarryClaim,
 		Fatal:          fatal,
 	}
 }
 
-func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, logger *slog.Logger) gateway.Options {
-	o := gatewayListenerOptions(c, logger)
+func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, env environment, logger *slog.Logger) gateway.Options {
+	o := gatewayListenerOptions(c, env, logger)
 	o.Node, o.NamesOver, o.Held, o.HeldOnly = p.PublicNode(), p.NamesOver, p.Held(), c.Gateway.PinnedOnly
 	o.LandingPage, o.RobotsFile, o.RootRedirect = c.Gateway.LandingPage, c.Gateway.RobotsFile, c.Gateway.RootRedirect
 	o.Hosts, o.CodecConversion, o.RoutingAPI = gatewayHosts(c.Gateway.Hosts), c.Gateway.CodecConversion, c.Gateway.RoutingAPI
@@ -62,13 +66,14 @@ func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, logger *slog
 }
 
 // gatewayListenerOptions are what the gateway needs before there is a peer.
-func gatewayListenerOptions(c config.Config, logger *slog.Logger) gateway.Options {
+func gatewayListenerOptions(c config.Config, env environment, logger *slog.Logger) gateway.Options {
 	return gateway.Options{
 		Trust:           gateway.Trust{Proxies: config.Prefixes(c.Gateway.TrustedProxies), Headers: c.Gateway.TrustedHeaders},
 		Limits:          gatewayLimits(c.Gateway),
 		CacheBytes:      int64(c.Gateway.CacheMiB) << 20,
 		ShutdownTimeout: c.ShutdownTimeout / 2,
-		Logger:          logger,
+		Logger:          logging.Named(logger, logging.Gateway),
+		Observe:         func(h http.Handler) http.Handler { return env.requests("gateway", true, logger, h) },
 	}
 }
 
@@ -103,7 +108,7 @@ func gatewayHosts(hosts map[string]config.Host) map[string]gateway.Host {
 	return rules
 }
 
-func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logger) rpc.Options {
+func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, env environment, logger *slog.Logger) rpc.Options {
 	return rpc.Options{
 		Node:     p.Node(),
 		Repo:     filepath.Join(c.DataDir, "ipfs"),
@@ -115,13 +120,14 @@ func rpcOptions(c config.Config, p *peer.Peer, l net.Listener, logger *slog.Logg
 		Files:    p.Files(),
 		Copies:   c.Cluster.ReplicationMax,
 		Listener: l,
-		Logger:   logger,
+		Logger:   logging.Named(logger, logging.API),
+		Logs:     env.tail(),
 	}
 }
 
 func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 	requests := p.Requests()
-	return psa.Options{State: requests, Cluster: requests, Logger: logger}
+	return psa.Options{State: requests, Cluster: requests, Logger: logging.Named(logger, logging.API)}
 }
 
 // errEnding is what load balancers are told of a peer that answers for a little longer.
@@ -155,6 +161,6 @@ func restOptions(ctx context.Context, ready func() error, p *peer.Peer, denied *
 		Ending:    ctx,
 		Consensus: p.Consensus,
 		Peers:     p,
-		Logger:    logger,
+		Logger:    logging.Named(logger, logging.API),
 	}
 }

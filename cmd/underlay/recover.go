@@ -61,7 +61,7 @@ func recoverPeer(conf config.Config, yes bool, env environment) error {
 			return usageError{fmt.Errorf("not confirmed; nothing was changed")}
 		}
 	}
-	id, err := peer.Recover(conf.DataDir, newLogger(config.Log{Level: slog.LevelWarn.String(), Format: "text"}, new(slog.LevelVar), env.stderr))
+	id, err := peer.Recover(conf.DataDir, slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
+	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/peer"
 )
 
@@ -102,10 +103,13 @@ func namesOf(list []config.Setting) []string {
 	return names
 }
 
-// levelPart changes what is logged.
-func levelPart(level *slog.LevelVar) part {
-	return part{"log", func(_, now config.Config) (func(), error) {
-		return func() { level.Set(levelOf(now.Log)) }, nil
+// logPart changes what is logged. Levels that were changed through the API stay unless the settings of levels have changed.
+func logPart() part {
+	return part{"log", func(was, now config.Config) (func(), error) {
+		if reflect.DeepEqual(was.Log, now.Log) {
+			return func() {}, nil
+		}
+		return func() { _ = logging.Levels{}.Set(now.Log.Level, now.Log.Levels) }, nil // they are valid
 	}}
 }
 
@@ -118,12 +122,12 @@ func tuningPart(p *peer.Peer) part {
 
 // gatewayPart changes what the gateway serves to whom. It begins with nothing in memory then, so it stays as it is unless its
 // settings have changed or name files, which may have.
-func gatewayPart(gw *gateway.Gateway, p *peer.Peer, denied *denials, logger *slog.Logger) part {
+func gatewayPart(gw *gateway.Gateway, p *peer.Peer, denied *denials, env environment, logger *slog.Logger) part {
 	return part{"gateway", func(was, now config.Config) (func(), error) {
 		if reflect.DeepEqual(was.Gateway, now.Gateway) && now.Gateway.LandingPage == "" && now.Gateway.RobotsFile == "" {
 			return func() {}, nil
 		}
-		return gw.Replace(gatewayOptions(now, p, denied, logger))
+		return gw.Replace(gatewayOptions(now, p, denied, env, logger))
 	}}
 }
 

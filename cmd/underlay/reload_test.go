@@ -41,14 +41,13 @@ type reloading struct {
 	fault  error // of reading
 	refuse error // of the part
 	told   []time.Duration
-	level  slog.LevelVar
 }
 
 func newReloading(t *testing.T) *reloading {
 	t.Helper()
 	r := &reloading{next: threeConfigs(t)[0]}
 	r.settings = newSettings(r.next, func() (config.Config, error) { return r.next, r.fault }, slog.New(slog.NewTextHandler(&r.log, nil)))
-	r.parts = []part{levelPart(&r.level), {"noting", func(_, now config.Config) (func(), error) {
+	r.parts = []part{{"noting", func(_, now config.Config) (func(), error) {
 		return func() { r.told = append(r.told, now.DrainDelay) }, r.refuse
 	}}}
 	return r
@@ -59,8 +58,8 @@ func TestReload(t *testing.T) {
 	r := newReloading(t)
 	r.next.DrainDelay, r.next.Log.Level, r.next.DataDir = time.Minute, "warn", "/other"
 	r.reload()
-	if r.drainDelay() != time.Minute || r.level.Level() != slog.LevelWarn || !slices.Equal(r.told, []time.Duration{time.Minute}) {
-		t.Errorf("the delay is %s, the level %s, the part was told %v", r.drainDelay(), r.level.Level(), r.told)
+	if r.drainDelay() != time.Minute || !slices.Equal(r.told, []time.Duration{time.Minute}) {
+		t.Errorf("the delay is %s, the part was told %v", r.drainDelay(), r.told)
 	}
 	if r.now.Load().DataDir == "/other" {
 		t.Error("a setting that cannot change has changed")

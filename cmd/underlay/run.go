@@ -32,6 +32,7 @@ type environment struct {
 	stdout io.Writer
 	stderr io.Writer
 	fatal  func(error) // ends the process, or the test
+	observation
 
 	// Set while a peer runs.
 	stop    func()           // begins its stop, as a signal does
@@ -128,11 +129,7 @@ func daemonCommand(env environment) *cobra.Command {
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
 			env.hangups = hangups
-			var level slog.LevelVar
-			logger := newLogger(conf.Log, &level, env.stderr)
-			env.live = newSettings(conf, load, logger)
-			env.live.parts = append(env.live.parts, levelPart(&level))
-			return serveUntilDone(cmd.Context(), conf, logger, env)
+			return observed(cmd.Context(), conf, load, env)
 		},
 	}
 	load = withConfig(cmd, env)
@@ -179,24 +176,6 @@ func wrongSettings(err error) error {
 		return nil
 	}
 	return usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
-}
-
-func levelOf(c config.Log) slog.Level {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		level = slog.LevelInfo // validated before: cannot happen
-	}
-	return level
-}
-
-// newLogger makes a logger whose level may change.
-func newLogger(c config.Log, level *slog.LevelVar, w io.Writer) *slog.Logger {
-	level.Set(levelOf(c))
-	opts := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
 }
 
 // errStuck reports a stop that did not end in time.

@@ -35,10 +35,10 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	}
 	defer joinClose(&err, "listeners", listeners)
 
-	gw := gateway.New(listeners.gateway, gatewayListenerOptions(conf, logger))
+	gw := gateway.New(listeners.gateway, gatewayListenerOptions(conf, env, logger))
 	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
 
-	p, err := openPeer(ctx, conf, logger, env.fatal)
+	p, err := openPeer(ctx, conf, env, logger)
 	if err != nil {
 		return errors.Join(err, gw.Close())
 	}
@@ -55,7 +55,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	ending := ctx
 	ctx, end := outlive(ctx, live.drainDelay, gw.Drain)
 	defer end()
-	private, err := openAPIs(ctx, ending, conf, p, denied, listeners.api, logger)
+	private, err := openAPIs(ctx, ending, conf, p, denied, listeners.api, env, logger)
 	if err != nil {
 		return err
 	}
@@ -67,12 +67,12 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	manager := newNotifier(listeners.gateway.Addr(), p.Ready, logger)
 	inside := []func(context.Context) error{
 		p.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,
-		proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
+		proxy.NewServer(p.Calls(), nil, env.requests("members", false, logger, members), conf.ShutdownTimeout/4, logger).Serve,
 		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
-	live.parts = append(live.parts, tuningPart(p), door.part(files.certs), denylistPart(denied, env, logger), gatewayPart(gw, p, denied, logger))
+	live.parts = append(live.parts, tuningPart(p), door.part(files.certs), denylistPart(denied, env, logger), gatewayPart(gw, p, denied, env, logger))
 	inside = append(inside, env.follow(live, p)...)
-	clients := append(private.servers(conf, files, listeners, door, logger), gatewayServes)
+	clients := append(private.servers(conf, files, p, listeners, door, env, logger), gatewayServes)
 	logServing(conf, p, logger)
 	return serveInStages(ctx, inside, clients)
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/underlay/underlay/internal/request"
 )
 
 // mostMessage is how much is kept of what a handler says about an error.
@@ -90,7 +92,9 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request, status int, messa
 	kind := p.kindOf(r)
 	told := p.explain(r, h, status, message, kind != kindText)
 	if status >= 500 && status != http.StatusServiceUnavailable && status != http.StatusGatewayTimeout && status != http.StatusNotImplemented {
-		told.RequestID = rand.Text()[:12]
+		if told.RequestID = request.ID(r.Context()); told.RequestID == "" {
+			told.RequestID = rand.Text()[:12]
+		}
 		p.Logger.Error("gateway failed", "request", told.RequestID, "status", status, "method", r.Method, "path", r.RequestURI, "error", message)
 	}
 	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified", "Accept-Ranges"} {

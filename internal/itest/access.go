@@ -45,7 +45,7 @@ func (p *Peer) MakeToken(name, scopes string) (id, token string, err error) {
 
 // Try asks a peer for something with a token and nothing else, and returns the status of the answer.
 func (p *Peer) Try(method, url, token string) (int, error) {
-	if strings.HasPrefix(url, "/api/v0/") {
+	if strings.HasPrefix(url, "/api/v0/") || strings.HasPrefix(url, "/debug/") {
 		url = p.API + url
 	} else {
 		url = p.REST + url

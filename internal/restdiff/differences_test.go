@@ -26,6 +26,7 @@ func identityDifferences() []apidiff.Difference {
 	return []apidiff.Difference{
 		{Test: "*", Step: "*", Field: "body*.ipfs_peer_addresses", Ours: "varies", Why: addresses, Varies: true},
 		{Test: "*", Step: "*", Field: "header X-Underlay-Peer", Why: "each answer names the peer that gave it", Varies: true},
+		{Test: "*", Step: "*", Field: "header X-Request-Id", Why: "each answer names its request, as the logs of all peers do", Varies: true},
 		{Test: "health", Step: "GET /health/bandwidth", Field: "body*", Why: protocols},
 		{Test: "*client asks", Step: "BandwidthByProtocol", Field: "body*", Why: protocols},
 		{Test: "ctl asks", Step: "health bandwidth*", Field: "body*", Why: protocols},

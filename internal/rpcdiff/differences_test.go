@@ -20,6 +20,7 @@ func differences() []apidiff.Difference {
 	)
 	return []apidiff.Difference{
 		{Test: "*", Step: "*", Field: "header X-Underlay-Peer", On: everywhere(), Ours: "^<peer>$", Why: "each answer names the peer that gave it"},
+		{Test: "*", Step: "*", Field: "header X-Request-Id", On: everywhere(), Ours: "^[A-Z2-7]{26}$", Why: "each answer names its request, as the logs of all peers do"},
 		{Test: "*", Step: "*", Field: "header Access-Control-Expose-Headers", On: everywhere(), Ours: "X-Underlay-Peer$", Why: "scripts may read which peer answered", Varies: true},
 		{Test: "*", Step: "*", Field: "body*Protocols*", On: everywhere(), Ours: "/underlay/blocks/1", Why: swap, Varies: true},
 		{Test: "global encoding", Step: "id", Field: "body", On: everywhere(), Ours: "/underlay/blocks/1", Why: swap},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync"
 
-	logging "github.com/ipfs/go-log/v2"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/plugin/loader"
 	"github.com/ipfs/kubo/repo/fsrepo"
@@ -15,15 +14,8 @@ import (
 const noRepo = "/nonexistent"
 
 // loadPlugins registers kubo's datastores and codecs, our datastore of blocks, and our parts in place of kubo's, which is
-// to be done once in a process however many nodes it runs, and keeps the libraries' loggers to errors.
+// to be done once in a process however many nodes it runs.
 var loadPlugins = sync.OnceValue(func() error {
-	logging.SetAllLoggers(logging.LevelError)
-	// These log what they also return, which then shows twice.
-	for _, name := range []string{"cluster", "config", "p2p-config", "core"} {
-		if err := logging.SetLogLevel(name, "fatal"); err != nil {
-			return fmt.Errorf("quiet the logger %s: %w", name, err)
-		}
-	}
 	plugins, err := loader.NewPluginLoader(noRepo)
 	if err != nil {
 		return fmt.Errorf("load kubo's plugins: %w", err)

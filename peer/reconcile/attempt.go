@@ -111,8 +111,9 @@ func (a *attempt) decide(ctx context.Context) (missing api.Pin, err error) {
 
 // obtain brings the pin's blocks here.
 func (a *attempt) obtain(ctx context.Context, pin api.Pin) error {
-	progress := a.mark(a.cid, api.TrackerStatusPinning)
+	progress, began := a.mark(a.cid, api.TrackerStatusPinning), time.Now()
 	err := a.pins.Fetch(ctx, pin, progress, func(idle time.Duration) error { return a.watch(ctx, idle) })
+	a.traceFetch(a.cid, began, err)
 	if !a.waiting {
 		return err
 	}

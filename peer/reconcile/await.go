@@ -6,6 +6,8 @@ import (
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs/go-cid"
+
+	"github.com/underlay/underlay/internal/request"
 )
 
 // AwaitRequest asks a peer to answer once it holds a pin, or how far it is.
@@ -13,6 +15,7 @@ type AwaitRequest struct {
 	Cid     api.Cid
 	Index   uint64        // of the log entry that made the pin, or a later one
 	Timeout time.Duration // after which the peer answers in any case
+	Origin  string        // the request that waits, see [request.Pack]
 }
 
 // AwaitReply says how the wait ended. With neither Held nor Gone set, the peer is still at it.
@@ -35,7 +38,7 @@ func (r *Reconciler) Await(ctx context.Context, req AwaitRequest) (AwaitReply, e
 		}
 		return AwaitReply{}, err
 	}
-	changed, stop := r.watch(c)
+	changed, stop := r.watch(ctx, c)
 	defer stop()
 	for {
 		if !r.busy(c) { // else there is something to see when the attempt has ended
@@ -86,20 +89,32 @@ func (r *Reconciler) progress(c cid.Cid) AwaitReply {
 }
 
 // watch returns a channel that gets a token whenever an attempt at c has ended.
-func (r *Reconciler) watch(c cid.Cid) (changed <-chan struct{}, stop func()) {
+func (r *Reconciler) watch(ctx context.Context, c cid.Cid) (changed <-chan struct{}, stop func()) {
 	ch := make(chan struct{}, 1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.watchers[c] == nil {
-		r.watchers[c] = make(map[chan struct{}]struct{})
+		r.watchers[c] = make(map[chan struct{}]context.Context)
 	}
-	r.watchers[c][ch] = struct{}{}
+	r.watchers[c][ch] = ctx
 	return ch, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.watchers[c], ch)
 		if len(r.watchers[c]) == 0 {
 			delete(r.watchers, c)
+		}
+	}
+}
+
+// traceFetch tells the trace of a request that waits for c of a fetch that has ended.
+func (r *Reconciler) traceFetch(c cid.Cid, began time.Time, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ctx := range r.watchers[c] {
+		if span, traced := request.Began(ctx, "fetch", began); traced {
+			span.Done(err)
+			return
 		}
 	}
 }

@@ -57,16 +57,16 @@ type Reconciler struct {
 	queue  *queue
 	slots  chan struct{} // one for each attempt at work
 	parked chan struct{} // one for each attempt that waits for blocks nobody sends
-	logger *slog.Logger
 
 	rescan   chan struct{} // has a token when anything may have changed
 	scanning atomic.Bool
 	check    startCheck
 	changes  changes
 
-	mu        sync.Mutex
-	unsettled map[cid.Cid]operation
-	watchers  map[cid.Cid]map[chan struct{}]struct{}
+	mu         sync.Mutex
+	complaints complaints
+	unsettled  map[cid.Cid]operation
+	watchers   map[cid.Cid]map[chan struct{}]context.Context
 }
 
 // operation describes a CID whose local pin is not (yet) what the pinset wants.
@@ -81,13 +81,13 @@ type operation struct {
 // New makes a reconciler; Serve sets it to work.
 func New(o Options) *Reconciler {
 	return &Reconciler{
-		id: o.ID, name: o.Name, node: o.Node, pins: o.Pins, feed: o.Feed, logger: o.Logger,
+		id: o.ID, name: o.Name, node: o.Node, pins: o.Pins, feed: o.Feed, complaints: complaints{log: o.Logger},
 		queue:     newQueue(),
 		slots:     make(chan struct{}, o.Workers),
 		parked:    make(chan struct{}, maxParked),
 		rescan:    make(chan struct{}, 1),
 		unsettled: make(map[cid.Cid]operation),
-		watchers:  make(map[cid.Cid]map[chan struct{}]struct{}),
+		watchers:  make(map[cid.Cid]map[chan struct{}]context.Context),
 	}
 }
 
@@ -204,7 +204,7 @@ func (r *Reconciler) settle(c cid.Cid, err error) {
 	r.unsettled[c] = operation{status: failed, since: now, attempts: op.attempts + 1, err: err}
 	r.changes.add(Change{api.NewCid(c), failed, err.Error(), now})
 	wait := min(retryMin<<min(op.attempts, 20), retryMax)
-	r.logger.Warn("pin is not as the pinset wants it; will retry", "cid", c, "attempt", op.attempts+1, "retry_in", wait, "error", err)
+	r.complaints.add(now, c, op.attempts+1, wait, err)
 	r.queue.addAfter(c, wait)
 }
 

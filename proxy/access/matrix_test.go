@@ -112,10 +112,11 @@ func matrixCalls() (calls []call) {
 		"GET /access/self", "GET /access/tokens", "POST /access/tokens", "GET /access/tokens/{id}",
 		"PUT /access/tokens/{id}", "DELETE /access/tokens/{id}",
 		"GET /access/users", "POST /access/users", "GET /access/users/{id}", "PUT /access/users/{id}", "DELETE /access/users/{id}",
+		"GET /debug/pprof/{name}", "GET /debug/diag",
 		"POST /token", "POST /anything/else",
 	} {
 		method, path, _ := strings.Cut(r, " ")
-		calls = append(calls, call{r, method, strings.ReplaceAll(path, "{id}", "x")})
+		calls = append(calls, call{r, method, strings.NewReplacer("{id}", "x", "{name}", "heap").Replace(path)})
 	}
 	for _, name := range kuboCommands() {
 		calls = append(calls, call{name, "POST", "/api/v0/" + name})

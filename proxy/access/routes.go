@@ -85,6 +85,8 @@ func routeTable() map[string]Scopes {
 		"DELETE /psa/pins/{id}":     Pin,
 		"GET /ui":                   Read,
 		"GET /ui/{rest...}":         Read,
+		"GET /debug/pprof/{name}":   Admin,
+		"GET /debug/diag":           Admin,
 		"GET /access/self":          Read,
 		"POST /token":               Read,
 		"GET /access/{rest...}":     Admin,
@@ -111,7 +113,7 @@ func endless(r *http.Request) bool {
 		return false
 	}
 	switch strings.TrimSuffix(r.URL.Path, "/") {
-	case "/events", "/pins", "/allocations":
+	case "/events", "/pins", "/allocations", "/debug/pprof/profile", "/debug/pprof/trace", "/debug/diag":
 		return true
 	}
 	return false

@@ -27,6 +27,7 @@ type Options struct {
 	Copies   int            // how many peers hold what is pinned; all if it is not positive
 	Listener net.Listener   // where clients connect
 	Logger   *slog.Logger
+	Logs     Logs // of this process; nil: log/tail is kubo's own
 }
 
 // API is kubo's RPC API under /api/v0/. Commands that pin, and those for which the peers' blocks are local ones, act on the
@@ -70,6 +71,7 @@ func New(o Options) (*API, error) {
 	alone := commandMux{
 		"repo/gc":  collectHere(kubo, o, collectPatience), // by the pins of the node whose blocks are removed
 		"shutdown": refuse(kubo, "a peer is not stopped through its API; stop its service instead"),
+		"log/tail": withLogs(o.Logs, own),
 		"":         consistency.With(withAcks(files.use(own))),
 	}
 	settingsAPI{kubo: kubo, node: &apiNode, own: own, settings: o.Settings, members: blocks.members}.commands(alone)

@@ -51,7 +51,7 @@ func Complete(root *cobra.Command, env Environment) {
 		cmd.GroupID = GroupUse
 		root.AddCommand(cmd)
 	}
-	for _, cmd := range []*cobra.Command{backupCommand(g), restoreCommand(g), importCommand(g)} {
+	for _, cmd := range []*cobra.Command{backupCommand(g), restoreCommand(g), importCommand(g), diagCommand(g)} {
 		cmd.GroupID = GroupMend
 		root.AddCommand(cmd)
 	}
