@@ -29,6 +29,7 @@ require (
 	github.com/ipfs/go-ipfs-cmds v0.16.1 // errors in kubo's RPC form
 	github.com/ipfs/go-ipld-format v0.6.3 // nodes and their errors
 	github.com/ipfs/go-log/v2 v2.9.2 // quiets the libraries' loggers
+	github.com/ipfs/go-metrics-prometheus v0.1.0 // the node's metrics, as kubo's daemon shows them
 	github.com/ipfs/kubo v0.42.0 // the IPFS node and its RPC commands; the stock ipfs for tests
 	github.com/ipld/go-car/v2 v2.17.0 // reads uploaded CAR files, as kubo does
 	github.com/ipld/go-ipld-prime v0.24.0 // decodes the structured data that the gateway shows; the error of a path through a file
@@ -41,7 +42,8 @@ require (
 	github.com/multiformats/go-multicodec v0.10.0 // names of codecs
 	github.com/multiformats/go-multihash v0.2.3 // double hashes of denylists; CIDs in tests
 	github.com/multiformats/go-multistream v0.6.1 // protocol negotiation of the handshake
-	github.com/prometheus/client_golang v1.23.2 // the gateway handler's metrics registry
+	github.com/prometheus/client_golang v1.23.2 // metrics for Prometheus, those of the libraries included
+	github.com/prometheus/client_model v0.6.2 // adds a label to the metrics of the libraries
 	github.com/rs/cors v1.11.1 // CORS of the REST API, as the stock API has it
 	github.com/spf13/cobra v1.10.1 // command line with completion
 	github.com/spf13/pflag v1.0.9 // a flag for every setting
@@ -160,7 +162,6 @@ require (
 	github.com/ipfs/go-libdht v0.5.0 // indirect
 	github.com/ipfs/go-log v1.0.5 // indirect
 	github.com/ipfs/go-metrics-interface v0.3.0 // indirect
-	github.com/ipfs/go-metrics-prometheus v0.1.0 // indirect
 	github.com/ipfs/go-peertaskqueue v0.8.3 // indirect
 	github.com/ipfs/go-test v0.3.0 // indirect
 	github.com/ipfs/go-unixfsnode v1.10.4 // indirect
@@ -239,7 +240,6 @@ require (
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/polydawn/refmt v0.90.0 // indirect
 	github.com/probe-lab/go-libdht v0.4.0 // indirect
-	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.67.5 // indirect
 	github.com/prometheus/otlptranslator v1.0.0 // indirect
 	github.com/prometheus/procfs v0.20.1 // indirect

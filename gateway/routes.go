@@ -163,3 +163,18 @@ func hostOnly(host string) string {
 	}
 	return host
 }
+
+// Route names what a request is for, one of a few: the kind of path, or that the host name says what.
+func Route(r *http.Request) string {
+	switch path := r.URL.Path; {
+	case isContentHost(r.Host):
+		return "subdomain"
+	case strings.HasPrefix(path, "/ipfs/"):
+		return "/ipfs/"
+	case strings.HasPrefix(path, "/ipns/"):
+		return "/ipns/"
+	case path == "/healthz" || path == "/readyz":
+		return path
+	}
+	return "other"
+}

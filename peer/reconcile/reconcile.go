@@ -73,6 +73,7 @@ type Reconciler struct {
 type operation struct {
 	status   api.TrackerStatus
 	since    time.Time
+	first    time.Time // since when it is not settled
 	attempts int
 	err      error // of the latest attempt
 	progress *merkledag.ProgressTracker
@@ -165,18 +166,25 @@ func (r *Reconciler) markQueued(c cid.Cid) {
 	if op.status == api.TrackerStatusPinning || op.status == api.TrackerStatusUnpinning {
 		return
 	}
-	op.status, op.since, op.progress = api.TrackerStatusPinQueued, time.Now(), nil
-	r.unsettled[c] = op
+	r.enter(c, op, api.TrackerStatusPinQueued, nil)
 }
 
 // mark notes what is being done about c from now on, and returns where to count its blocks.
 func (r *Reconciler) mark(c cid.Cid, status api.TrackerStatus) *merkledag.ProgressTracker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	op := r.unsettled[c]
-	op.status, op.since, op.progress = status, time.Now(), new(merkledag.ProgressTracker)
+	progress := new(merkledag.ProgressTracker)
+	r.enter(c, r.unsettled[c], status, progress)
+	return progress
+}
+
+// enter notes what becomes of an operation.
+func (r *Reconciler) enter(c cid.Cid, op operation, status api.TrackerStatus, progress *merkledag.ProgressTracker) {
+	op.status, op.since, op.progress = status, time.Now(), progress
+	if op.first.IsZero() {
+		op.first = op.since
+	}
 	r.unsettled[c] = op
-	return op.progress
 }
 
 // settle notes how an attempt ended, wakes those who wait for it, and plans the next attempt after a failure.
@@ -201,7 +209,7 @@ func (r *Reconciler) settle(c cid.Cid, err error) {
 		r.changes.add(Change{Cid: api.NewCid(c), Status: ended, At: now})
 		return
 	}
-	r.unsettled[c] = operation{status: failed, since: now, attempts: op.attempts + 1, err: err}
+	r.unsettled[c] = operation{status: failed, since: now, first: op.first, attempts: op.attempts + 1, err: err}
 	r.changes.add(Change{api.NewCid(c), failed, err.Error(), now})
 	wait := min(retryMin<<min(op.attempts, 20), retryMax)
 	r.logger.Warn("pin is not as the pinset wants it; will retry", "cid", c, "attempt", op.attempts+1, "retry_in", wait, "error", err)
