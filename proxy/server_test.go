@@ -18,7 +18,7 @@ func TestHandlerSharesThePort(t *testing.T) {
 	for path, want := range map[string]string{
 		"/api/v0/id": "rpc", "/api/v0/": "rpc", "/": "rest", "/id": "rest", "/api/v1/id": "rest", "/pins/api/v0/x": "rest",
 		"/psa/pins": "psa", "/psa/": "psa", "/psapins": "rest",
-		"/metrics": "metrics", "/metrics/": "rest", "/api/v0/metrics": "rpc",
+		"/metrics": "metrics", "/metrics/history": "metrics", "/metric": "rest", "/api/v0/metrics": "rpc",
 	} {
 		if reply := proxytest.Ask(t, http.MethodGet, s.URL+path, nil); reply.Text != want {
 			t.Errorf("%s is answered by %q, want %q", path, reply.Text, want)

@@ -69,7 +69,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	members := peer.FromMembers(member.Handler(door.members(private.rpc), private.rest))
 	manager := newNotifier(listeners.gateway.Addr(), p.Ready, logger)
 	inside := []func(context.Context) error{
-		p.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,
+		p.Serve, figures.History.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,
 		proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}

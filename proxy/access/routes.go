@@ -70,6 +70,7 @@ func routeTable() map[string]Scopes {
 		"GET /health/bandwidth":     Read,
 		"GET /health/consensus":     Read,
 		"GET /metrics":              Read,
+		"GET /metrics/history":      Read,
 		"GET /monitor/metrics":      Read,
 		"GET /monitor/metrics/{id}": Read,
 		"GET /backup":               Admin,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/internal/metrics"
+	"github.com/underlay/underlay/internal/metrics/history"
 	"github.com/underlay/underlay/peer"
 )
 
@@ -21,6 +22,9 @@ type Meter struct {
 	registry *prometheus.Registry
 	took     durations
 	requests *metrics.Requests
+
+	// History remembers an hour of what the peer tells, for those who look at it without a Prometheus. It must be served.
+	History *history.History
 }
 
 // New makes a meter of the program in the given version.
@@ -28,6 +32,7 @@ func New(version string) *Meter {
 	m := &Meter{registry: prometheus.NewRegistry()}
 	m.took = newDurations(m.registry)
 	m.requests = metrics.NewRequests(m.registry)
+	m.History = history.New(m.registry, remembered()...)
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(version))
 	return m
@@ -77,12 +82,15 @@ func (m *Meter) WatchReady(gateway, api func() bool) {
 // scrapesAtOnce is how many may be answered at a time.
 const scrapesAtOnce = 4
 
-// Handler answers Prometheus.
+// Handler answers Prometheus under /metrics, and what is remembered under /metrics/history.
 func (m *Meter) Handler(logger *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics/history", m.History)
 	all := metrics.Merge(m.registry, metrics.Host{Name: "ipfs", From: prometheus.DefaultGatherer})
-	return promhttp.HandlerFor(all, promhttp.HandlerOpts{
+	mux.Handle("GET /metrics", promhttp.HandlerFor(all, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: scrapesAtOnce,
-	})
+	}))
+	return mux
 }
