@@ -3,6 +3,7 @@ module github.com/underlay/underlay
 go 1.26.4
 
 require (
+	contrib.go.opencensus.io/exporter/prometheus v0.4.2 // the orchestrator's metrics in Prometheus's form
 	github.com/anishathalye/porcupine v1.3.1 // checks in tests that recorded histories are linearizable
 	github.com/aws/aws-sdk-go-v2 v1.41.7 // signs the requests to AWS of a cluster on EC2
 	github.com/aws/aws-sdk-go-v2/credentials v1.19.16 // the credentials of the instance it runs on
@@ -47,6 +48,7 @@ require (
 	github.com/rs/cors v1.11.1 // CORS of the REST API, as the stock API has it
 	github.com/spf13/cobra v1.10.1 // command line with completion
 	github.com/spf13/pflag v1.0.9 // a flag for every setting
+	go.opencensus.io v0.24.0 // the orchestrator's metrics
 	go.uber.org/fx v1.24.0 // puts our pinner into kubo's node
 	go.uber.org/goleak v1.3.0 // tests find goroutines left behind
 	go.yaml.in/yaml/v3 v3.0.5 // the settings file, with line numbers for faults
@@ -59,7 +61,6 @@ require (
 
 require (
 	contrib.go.opencensus.io/exporter/jaeger v0.2.1 // indirect
-	contrib.go.opencensus.io/exporter/prometheus v0.4.2 // indirect
 	filippo.io/bigmod v0.1.1-0.20260103110540-f8a47775ebe5 // indirect
 	filippo.io/keygen v0.0.0-20260114151900-8e2790ea4c5b // indirect
 	github.com/AndreasBriese/bbloom v0.0.0-20190825152654-46b345b51c96 // indirect
@@ -272,7 +273,6 @@ require (
 	github.com/wlynxg/anet v0.0.5 // indirect
 	github.com/zeebo/blake3 v0.2.4 // indirect
 	go.etcd.io/bbolt v1.3.6 // indirect
-	go.opencensus.io v0.24.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.68.0 // indirect
 	go.opentelemetry.io/contrib/propagators/autoprop v0.68.0 // indirect

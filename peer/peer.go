@@ -110,6 +110,8 @@ type Peer struct {
 	word       *genesis.Word
 	doubts     doubts
 
+	collections collections
+
 	localSettings *settings.Local
 	settings      *settings.Settings
 

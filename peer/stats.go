@@ -13,11 +13,12 @@ import (
 
 // Stats are figures of a peer, for monitoring.
 type Stats struct {
-	Consensus consensus.Stats
-	Pins      reconcile.Stats
-	Members   MemberCount
-	Blocks    uint64 // bytes that the node's blocks take on the disk
-	Disk      DiskSpace
+	Consensus   consensus.Stats
+	Pins        reconcile.Stats
+	Members     MemberCount
+	Blocks      uint64 // bytes that the node's blocks take on the disk
+	Disk        DiskSpace
+	Collections CollectionCount
 	// Bytes on the private network.
 	Received, Sent int64
 }
@@ -27,6 +28,12 @@ type MemberCount struct{ Connected, Unreachable, Removed int }
 
 // DiskSpace is that of the file system of the data directory, in bytes.
 type DiskSpace struct{ Size, Free uint64 }
+
+// CollectionCount tells of the collections of garbage on this peer's node that have ended.
+type CollectionCount struct {
+	Runs, Freed uint64 // and bytes
+	Took        time.Duration
+}
 
 // statsTimeout bounds what Stats asks of the node.
 const statsTimeout = 2 * time.Second
@@ -38,7 +45,8 @@ func (p *Peer) Stats() Stats {
 	traffic := p.bandwidth.GetBandwidthTotals()
 	s := Stats{
 		Consensus: p.consensus.Stats(), Pins: p.reconciler.Stats(), Members: p.countMembers(ctx), Disk: diskSpace(p.opts.Dir),
-		Received: traffic.TotalIn, Sent: traffic.TotalOut,
+		Collections: CollectionCount{p.collections.runs.Load(), p.collections.freed.Load(), time.Duration(p.collections.nanoseconds.Load())},
+		Received:    traffic.TotalIn, Sent: traffic.TotalOut,
 	}
 	s.Blocks, _ = p.node.Repo.GetStorageUsage(ctx)
 	return s

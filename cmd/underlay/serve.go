@@ -29,13 +29,16 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	if conf.Cluster.Secret, err = conf.Cluster.ReadSecret(); err != nil {
 		return usageError{err}
 	}
+	figures, err := meter.New(version)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(conf)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, "listeners", listeners)
 
-	figures := meter.New(version)
 	gw := gateway.New(listeners.gateway, gatewayListenerOptions(conf, figures, logger))
 	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
 

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -18,15 +19,9 @@ type Stats struct {
 	Scanning bool
 }
 
-// Stats may be called at any time.
+// Stats may be called at any time. It takes no longer when there is much to do.
 func (r *Reconciler) Stats() Stats {
-	s := Stats{By: make(map[api.TrackerStatus]int), Queued: r.queue.len(), Scanning: r.scanning.Load()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	for _, op := range r.unsettled {
-		s.By[op.status]++
-		s.Oldest = max(s.Oldest, now.Sub(op.first))
-	}
-	return s
+	return Stats{By: maps.Clone(r.unsettled.by), Queued: r.queue.len(), Oldest: r.unsettled.oldest(), Scanning: r.scanning.Load()}
 }

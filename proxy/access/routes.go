@@ -69,8 +69,8 @@ func routeTable() map[string]Scopes {
 		"GET /health/alerts":        Read,
 		"GET /health/bandwidth":     Read,
 		"GET /health/consensus":     Read,
-		"GET /metrics":              Read,
-		"GET /metrics/history":      Read,
+		"GET " + metricsPath:        Read,
+		"GET " + historyPath:        Read,
 		"GET /monitor/metrics":      Read,
 		"GET /monitor/metrics/{id}": Read,
 		"GET /backup":               Admin,
@@ -94,6 +94,12 @@ func routeTable() map[string]Scopes {
 
 // apiPath is where kubo's commands are.
 const apiPath = "/api/v0/"
+
+// Where a peer's metrics are, and what it remembers of them.
+const (
+	metricsPath = "/metrics"
+	historyPath = "/metrics/history"
+)
 
 // endless tells that a request goes on for as long as its client wants, or may take so long that it comes to the same: it
 // tells what happens, or how all pins stand.

@@ -20,6 +20,7 @@ import (
 // Meter has everything that a peer tells of itself. Its parts are made before what they measure.
 type Meter struct {
 	registry *prometheus.Registry
+	all      prometheus.Gatherer
 	took     durations
 	requests *metrics.Requests
 
@@ -28,14 +29,20 @@ type Meter struct {
 }
 
 // New makes a meter of the program in the given version.
-func New(version string) *Meter {
+func New(version string) (*Meter, error) {
+	hosts, err := hosts()
+	if err != nil {
+		return nil, err
+	}
 	m := &Meter{registry: prometheus.NewRegistry()}
+	m.all = metrics.Merge(m.registry, hosts...)
 	m.took = newDurations(m.registry)
 	m.requests = metrics.NewRequests(m.registry)
 	m.History = history.New(m.registry, remembered()...)
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(version))
-	return m
+	m.requests.Expect(apiREST, "/backup", http.MethodGet) // that none was made shows
+	return m, nil
 }
 
 func buildInfo(version string) prometheus.Collector {
@@ -86,8 +93,7 @@ const scrapesAtOnce = 4
 func (m *Meter) Handler(logger *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics/history", m.History)
-	all := metrics.Merge(m.registry, metrics.Host{Name: "ipfs", From: prometheus.DefaultGatherer})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(all, promhttp.HandlerOpts{
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.all, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: scrapesAtOnce,
