@@ -67,7 +67,8 @@ type Options struct {
 
 	// Around, unless nil, gets every request first and hands it on.
 	Around  func(next http.Handler) http.Handler
-	Metrics prometheus.Registerer // where boxo's gateway metrics go; nil keeps them to this gateway
+	// Metrics and BoxoMetrics are where the gateway's metrics and those of boxo's handler go; nil keeps them to this gateway.
+	Metrics, BoxoMetrics prometheus.Registerer
 	Logger  *slog.Logger          // nil discards
 }
 
@@ -139,6 +140,13 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ShutdownTimeout <= 0 {
 		o.ShutdownTimeout = defaultShutdownTimeout
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.BoxoMetrics == nil {
+		// boxo would fall back to the process-wide registry, which other nodes in this process share.
+		o.BoxoMetrics = prometheus.NewRegistry()
 	}
 	if o.Around == nil {
 		o.Around = func(next http.Handler) http.Handler { return next }

@@ -33,12 +33,12 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 		return nil, err
 	}
 	conf := settings(cfg, o)
-	refused, err := countRefusals(conf.MetricsRegistry, o.Policy)
+	refused, err := countRefusals(o.Metrics, o.Policy)
 	if err != nil {
 		return nil, err
 	}
 	hosts := newHostRules(&conf, o.Hosts)
-	cache, err := newHotFiles(o, conf.MetricsRegistry, hosts, blocks)
+	cache, err := newHotFiles(o, hosts, blocks)
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, m *meter.Met
 	o.Node, o.NamesOver, o.Held, o.HeldOnly = p.PublicNode(), p.NamesOver, p.Held(), c.Gateway.PinnedOnly
 	o.LandingPage, o.RobotsFile, o.RootRedirect = c.Gateway.LandingPage, c.Gateway.RobotsFile, c.Gateway.RootRedirect
 	o.Hosts, o.CodecConversion, o.RoutingAPI = gatewayHosts(c.Gateway.Hosts), c.Gateway.CodecConversion, c.Gateway.RoutingAPI
-	o.Policy, o.Metrics = denied.policy, m.Registerer()
+	o.Policy, o.Metrics, o.BoxoMetrics = denied.policy, m.Registerer(), m.BoxoRegisterer()
 	return o
 }
 

@@ -11,6 +11,12 @@ import (
 	"github.com/underlay/underlay/internal/metrics"
 )
 
+// Names of the hosts, as labels.
+const (
+	hostIPFS    = "ipfs"
+	hostCluster = "cluster"
+)
+
 // hosts are the libraries that run within this process and have metrics of their own. These belong to the process, since the
 // libraries keep them in globals: several peers in one process share them.
 func hosts() ([]metrics.Host, error) {
@@ -21,5 +27,5 @@ func hosts() ([]metrics.Host, error) {
 	if err := view.Register(observations.DefaultViews...); err != nil {
 		return nil, fmt.Errorf("collect metrics of the orchestrator: %w", err)
 	}
-	return []metrics.Host{{Name: "ipfs", From: prometheus.DefaultGatherer}, {Name: "cluster", From: cluster}}, nil
+	return []metrics.Host{{Name: hostIPFS, From: prometheus.DefaultGatherer}, {Name: hostCluster, From: cluster}}, nil
 }

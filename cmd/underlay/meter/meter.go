@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,6 +21,7 @@ import (
 // Meter has everything that a peer tells of itself. Its parts are made before what they measure.
 type Meter struct {
 	registry *prometheus.Registry
+	boxo     *prometheus.Registry
 	all      prometheus.Gatherer
 	took     durations
 	requests *metrics.Requests
@@ -34,13 +36,13 @@ func New(version string) (*Meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Meter{registry: prometheus.NewRegistry()}
-	m.all = metrics.Merge(m.registry, hosts...)
+	m := &Meter{registry: prometheus.NewRegistry(), boxo: prometheus.NewRegistry()}
+	m.all = metrics.Merge(m.registry, append(hosts, metrics.Host{Name: hostIPFS, From: m.boxo})...)
 	m.took = newDurations(m.registry)
 	m.requests = metrics.NewRequests(m.registry)
 	m.History = history.New(m.registry, remembered()...)
 	m.registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(version))
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(version), clock())
 	m.requests.Expect(apiREST, "/backup", http.MethodGet) // that none was made shows
 	return m, nil
 }
@@ -60,8 +62,18 @@ func buildInfo(version string) prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
+// clock lets Prometheus compare the machine's clock with its own: the ends of credentials and pins depend on it.
+func clock() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "underlay_time_seconds", Help: "What this peer's clock says, in seconds since 1970.",
+	}, func() float64 { return float64(time.Now().UnixMilli()) / 1000 })
+}
+
 // Registerer is where parts that have metrics of their own put them.
 func (m *Meter) Registerer() prometheus.Registerer { return m.registry }
+
+// BoxoRegisterer is where boxo's gateway handler puts its own.
+func (m *Meter) BoxoRegisterer() prometheus.Registerer { return m.boxo }
 
 // Consensus observes what a peer's consensus takes.
 func (m *Meter) Consensus() consensus.Observers {
