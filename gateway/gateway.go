@@ -66,10 +66,10 @@ type Options struct {
 	Policy *policy.Policy
 
 	// Around, unless nil, gets every request first and hands it on.
-	Around  func(next http.Handler) http.Handler
+	Around func(next http.Handler) http.Handler
 	// Metrics and BoxoMetrics are where the gateway's metrics and those of boxo's handler go; nil keeps them to this gateway.
 	Metrics, BoxoMetrics prometheus.Registerer
-	Logger  *slog.Logger          // nil discards
+	Logger               *slog.Logger // nil discards
 }
 
 // Gateway is a listening public gateway. Its methods may be called from any goroutine.
