@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -271,29 +270,4 @@ func Eventually(t testing.TB, limit time.Duration, f func() error) {
 		case <-tick.C:
 		}
 	}
-}
-
-// FreePorts returns a base port for `underlay dev` at which the ports of five peers are free.
-func FreePorts(t testing.TB) int {
-	t.Helper()
-	for base := 20000 + os.Getpid()%100*100; base < 32000; base += 500 { // below the range of outgoing connections
-		if free(base) {
-			return base
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
-}
-
-func free(base int) bool {
-	for port := base; port < base+500; port += 100 {
-		for _, offset := range []int{1, 80, 94, 95, 96, 97} {
-			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+offset)))
-			if err != nil {
-				return false
-			}
-			l.Close()
-		}
-	}
-	return true
 }

@@ -66,6 +66,7 @@ func (p *Peer) consensus() (consensusStatus, error) {
 // A new peer that knows the address of any one member joins by itself, catches up, gets the content, and then a vote. When
 // it is removed, it is told so and stays out, until an operator lets it in again.
 func TestJoinAndRemove(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	cid, err := c.Peers[0].Add([]byte("there before the fourth peer"), "")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/human"
 )
 
 // askTimeout is how long one peer is waited for when all are asked.
@@ -171,7 +172,7 @@ func (o overview) print(s *session) error {
 		pinned, waiting, failing := p.tally()
 		disk := "-"
 		if p.RepoSize != nil {
-			disk = size(*p.RepoSize) + " of " + size(*p.StorageMax)
+			disk = human.Size(*p.RepoSize) + " of " + human.Size(*p.StorageMax)
 		}
 		state := "up"
 		if p.Error != "" {
