@@ -120,6 +120,14 @@ func TestPrometheusSeesEverything(t *testing.T) {
 	if n, err := p.query(`up{job="underlay"} == 1`); err != nil || n != len(c.Peers) {
 		t.Errorf("%d peers are up, %v", n, err)
 	}
+	for _, moved := range []string{
+		"underlay_gc_runs_total", "underlay_gc_freed_bytes_total", `underlay_state_operations_total{outcome="committed"}`,
+		`underlay_http_requests_total{api="rest",handler="/backup",code="2xx"}`, "underlay_pinset_pins + underlay_raft_applied_index", "underlay_blocks_bytes",
+	} {
+		if n, err := p.query(moved + " > 0"); err != nil || n != len(c.Peers) {
+			t.Errorf("%s has moved on %d peers: %v", moved, n, err)
+		}
+	}
 	good, broken, err := p.brokenRules()
 	if good != len(alerts(t)) || len(broken) > 0 || err != nil {
 		t.Errorf("%d rules are evaluated; %v; %v", good, broken, err)
