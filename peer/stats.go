@@ -16,7 +16,8 @@ type Stats struct {
 	Consensus   consensus.Stats
 	Pins        reconcile.Stats
 	Members     MemberCount
-	Blocks      uint64 // bytes that the node's blocks take on the disk
+	Blocks      uint64 // bytes that the node's repository takes on the disk
+	MaxBlocks   uint64 // bytes that it may take
 	Disk        DiskSpace
 	Collections CollectionCount
 	// Bytes on the private network.
@@ -48,7 +49,9 @@ func (p *Peer) Stats() Stats {
 		Collections: CollectionCount{p.collections.runs.Load(), p.collections.freed.Load(), time.Duration(p.collections.nanoseconds.Load())},
 		Received:    traffic.TotalIn, Sent: traffic.TotalOut,
 	}
-	s.Blocks, _ = p.node.Repo.GetStorageUsage(ctx)
+	if repo, err := p.connector.RepoStat(ctx); err == nil {
+		s.Blocks, s.MaxBlocks = repo.RepoSize, repo.StorageMax
+	}
 	return s
 }
 

@@ -11,7 +11,8 @@ func machineSeries() []metrics.Series[stats] {
 		gauge("underlay_members", members, func(s stats) float64 { return float64(s.Members.Removed) }, "state", "removed"),
 		counter("underlay_peer_network_bytes_total", traffic, func(s stats) float64 { return float64(s.Received) }, "direction", "in"),
 		counter("underlay_peer_network_bytes_total", traffic, func(s stats) float64 { return float64(s.Sent) }, "direction", "out"),
-		gauge("underlay_blocks_bytes", "What the blocks take on the disk.", func(s stats) float64 { return float64(s.Blocks) }),
+		gauge("underlay_blocks_bytes", "What the node's repository takes on the disk.", func(s stats) float64 { return float64(s.Blocks) }),
+		gauge("underlay_blocks_limit_bytes", "What it may take.", func(s stats) float64 { return float64(s.MaxBlocks) }),
 		counter("underlay_gc_runs_total", "Collections of garbage on this peer's node that have ended.", func(s stats) float64 { return float64(s.Collections.Runs) }),
 		counter("underlay_gc_seconds_total", "Time that collections of garbage have taken.", func(s stats) float64 { return s.Collections.Took.Seconds() }),
 		counter("underlay_gc_freed_bytes_total", "What the blocks took less on the disk after collections of garbage, about.", func(s stats) float64 {
