@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/boxo/blockstore"
 	pin "github.com/ipfs/boxo/pinning/pinner"
+	"github.com/ipfs/go-cid"
 
 	"github.com/underlay/underlay/peer/ipfs"
 )
@@ -31,18 +33,30 @@ type collections struct {
 	nanoseconds atomic.Int64
 }
 
-// Collection notes that a collection runs on this peer's node until end is called.
-func (p *Peer) Collection(ctx context.Context) (end func()) {
-	ctx = context.WithoutCancel(ctx)
+// Collection notes that a collection runs on this peer's node until end is called. What it removes from the store that is returned
+// is counted.
+func (p *Peer) Collection(store blockstore.GCBlockstore) (counted blockstore.GCBlockstore, end func()) {
 	began := time.Now()
-	before, _ := p.node.Repo.GetStorageUsage(ctx) // only counted
-	return func() {
-		if after, err := p.node.Repo.GetStorageUsage(ctx); err == nil && after < before {
-			p.collections.freed.Add(before - after)
-		}
+	return countingStore{store, &p.collections.freed}, func() {
 		p.collections.nanoseconds.Add(int64(time.Since(began)))
 		p.collections.runs.Add(1)
 	}
+}
+
+// countingStore counts the bytes of the blocks that are removed.
+type countingStore struct {
+	blockstore.GCBlockstore
+	freed *atomic.Uint64
+}
+
+// DeleteBlock implements blockstore.Blockstore.
+func (s countingStore) DeleteBlock(ctx context.Context, c cid.Cid) error {
+	size, unknown := s.GetSize(ctx, c)
+	err := s.GCBlockstore.DeleteBlock(ctx, c)
+	if err == nil && unknown == nil {
+		s.freed.Add(uint64(size)) //nolint:gosec // not negative
+	}
+	return err
 }
 
 // Collecting is the local pinner as a collection on this peer's node has to see it.
@@ -59,6 +73,7 @@ func (c collectingConnector) RepoGC(ctx context.Context) (api.RepoGC, error) {
 	if err := c.peer.DropUnwanted(ctx); err != nil {
 		return api.RepoGC{}, err
 	}
-	defer c.peer.Collection(ctx)()
-	return c.Connector.RepoGC(ctx)
+	store, end := c.peer.Collection(c.peer.node.Blockstore)
+	defer end()
+	return c.Collect(ctx, store)
 }

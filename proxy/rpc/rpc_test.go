@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/boxo/blockstore"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
@@ -99,7 +100,9 @@ func joinRPC(t testing.TB, network *proxytest.Network, name string, pinset *mapP
 }
 
 // Collection implements Collector.
-func (r *rpcRig) Collection(context.Context) func() { return func() {} }
+func (r *rpcRig) Collection(store blockstore.GCBlockstore) (blockstore.GCBlockstore, func()) {
+	return store, func() {}
+}
 
 // DropUnwanted implements Collector.
 func (r *rpcRig) DropUnwanted(context.Context) error {

@@ -15,7 +15,7 @@ func machineSeries() []metrics.Series[stats] {
 		gauge("underlay_blocks_limit_bytes", "What it may take.", func(s stats) float64 { return float64(s.MaxBlocks) }),
 		counter("underlay_gc_runs_total", "Collections of garbage on this peer's node that have ended.", func(s stats) float64 { return float64(s.Collections.Runs) }),
 		counter("underlay_gc_seconds_total", "Time that collections of garbage have taken.", func(s stats) float64 { return s.Collections.Took.Seconds() }),
-		counter("underlay_gc_freed_bytes_total", "What the blocks took less on the disk after collections of garbage, about.", func(s stats) float64 {
+		counter("underlay_gc_freed_bytes_total", "Bytes of the blocks that collections of garbage have removed.", func(s stats) float64 {
 			return float64(s.Collections.Freed)
 		}),
 		gauge("underlay_disk_size_bytes", "Size of the file system of the data directory.", func(s stats) float64 { return float64(s.Disk.Size) }),
