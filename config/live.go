@@ -7,7 +7,7 @@ import "reflect"
 func liveSettings() []string {
 	return []string{
 		"drain_delay", "log.level", "log.levels",
-		"api.admin_token", "api.admin_token_file", "api.trust_network", "api.tls_cert", "api.tls_key", "api.tls_client_ca",
+		"api.admin_token", "api.admin_token_file", "api.metrics_token_file", "api.trust_network", "api.tls_cert", "api.tls_key", "api.tls_client_ca",
 		"gateway.hosts", "gateway.root_redirect", "gateway.codec_conversion", "gateway.routing_api", "gateway.pinned_only",
 		"gateway.landing_page", "gateway.robots_file",
 		"gateway.trusted_proxies", "gateway.trusted_headers", "gateway.unlimited_clients",

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ipfs/boxo/blockservice"
 	boxo "github.com/ipfs/boxo/gateway"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/underlay/underlay/gateway/hot"
 )
@@ -27,7 +26,7 @@ func (coldFiles) Wrap(next http.Handler) http.Handler { return next }
 func (coldFiles) Backend(inner boxo.IPFSBackend) boxo.IPFSBackend { return inner }
 
 // newHotFiles makes the memory of hot files, if there is to be one.
-func newHotFiles(o Options, metrics prometheus.Registerer, hosts hostRules, blocks blockservice.BlockService) (hotFiles, error) {
+func newHotFiles(o Options, hosts hostRules, blocks blockservice.BlockService) (hotFiles, error) {
 	if o.CacheBytes < 0 {
 		return coldFiles{}, nil
 	}
@@ -38,6 +37,6 @@ func newHotFiles(o Options, metrics prometheus.Registerer, hosts hostRules, bloc
 		Timeout:    o.Limits.Retrieval,
 		KnownHost:  func(host string) bool { _, known := hosts.of(host); return known },
 		Generation: o.Policy.Generation,
-		Metrics:    metrics,
+		Metrics:    o.Metrics,
 	})
 }

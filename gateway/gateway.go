@@ -67,9 +67,9 @@ type Options struct {
 
 	// Observe, unless nil, is put around all that is served.
 	Observe func(http.Handler) http.Handler
-
-	Metrics prometheus.Registerer // where boxo's gateway metrics go; nil keeps them to this gateway
-	Logger  *slog.Logger          // nil discards
+	// Metrics and BoxoMetrics are where the gateway's metrics and those of boxo's handler go; nil keeps them to this gateway.
+	Metrics, BoxoMetrics prometheus.Registerer
+	Logger               *slog.Logger // nil discards
 }
 
 // Gateway is a listening public gateway. Its methods may be called from any goroutine.
@@ -159,12 +159,22 @@ func (o Options) withDefaults() Options {
 	if o.ShutdownTimeout <= 0 {
 		o.ShutdownTimeout = defaultShutdownTimeout
 	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.BoxoMetrics == nil {
+		// boxo would fall back to the process-wide registry, which other nodes in this process share.
+		o.BoxoMetrics = prometheus.NewRegistry()
+	}
 	o.Limits = o.Limits.filled()
 	return o
 }
 
 // Addr is the address in use, with the real port when the options asked for port 0.
 func (g *Gateway) Addr() net.Addr { return g.server.Addr() }
+
+// Ready tells whether load balancers may send requests, as /readyz does.
+func (g *Gateway) Ready() bool { return g.ready.why() == nil }
 
 // Drain makes /readyz answer 503 from now on, so that load balancers look elsewhere; all else is still served. It does not
 // block.

@@ -20,11 +20,7 @@ func settings(cfg *config.Config, o Options) boxo.Config {
 		MaxDeserializedResponseSize: o.Limits.FileSize,
 		MaxUnixFSDAGResponseSize:    o.Limits.ResponseSize,
 		DiagnosticServiceURL:        gw.DiagnosticServiceURL.WithDefault(config.DefaultDiagnosticServiceURL),
-		MetricsRegistry:             o.Metrics,
-	}
-	if c.MetricsRegistry == nil {
-		// boxo would fall back to the process-wide registry, which other nodes in this process share.
-		c.MetricsRegistry = prometheus.NewRegistry()
+		MetricsRegistry:             o.BoxoMetrics,
 	}
 	c.PublicGateways = publicGateways(gw.PublicGateways, c.DeserializedResponses)
 	return c

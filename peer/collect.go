@@ -3,9 +3,13 @@ package peer
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/boxo/blockstore"
 	pin "github.com/ipfs/boxo/pinning/pinner"
+	"github.com/ipfs/go-cid"
 
 	"github.com/underlay/underlay/peer/ipfs"
 )
@@ -23,6 +27,38 @@ func (p *Peer) DropUnwanted(ctx context.Context) error {
 	return p.reconciler.DropUnwanted(ctx)
 }
 
+// collections count what has become of them on this peer's node.
+type collections struct {
+	runs, freed atomic.Uint64
+	nanoseconds atomic.Int64
+}
+
+// Collection notes that a collection runs on this peer's node until end is called. What it removes from the store that is returned
+// is counted.
+func (p *Peer) Collection(store blockstore.GCBlockstore) (counted blockstore.GCBlockstore, end func()) {
+	began := time.Now()
+	return countingStore{store, &p.collections.freed}, func() {
+		p.collections.nanoseconds.Add(int64(time.Since(began)))
+		p.collections.runs.Add(1)
+	}
+}
+
+// countingStore counts the bytes of the blocks that are removed.
+type countingStore struct {
+	blockstore.GCBlockstore
+	freed *atomic.Uint64
+}
+
+// DeleteBlock implements blockstore.Blockstore.
+func (s countingStore) DeleteBlock(ctx context.Context, c cid.Cid) error {
+	size, unknown := s.GetSize(ctx, c)
+	err := s.GCBlockstore.DeleteBlock(ctx, c)
+	if err == nil && unknown == nil {
+		s.freed.Add(uint64(size)) //nolint:gosec // not negative
+	}
+	return err
+}
+
 // Collecting is the local pinner as a collection on this peer's node has to see it.
 func (p *Peer) Collecting() pin.Pinner { return p.pins.Collecting() }
 
@@ -37,5 +73,7 @@ func (c collectingConnector) RepoGC(ctx context.Context) (api.RepoGC, error) {
 	if err := c.peer.DropUnwanted(ctx); err != nil {
 		return api.RepoGC{}, err
 	}
-	return c.Connector.RepoGC(ctx)
+	store, end := c.peer.Collection(c.peer.node.Blockstore)
+	defer end()
+	return c.Collect(ctx, store)
 }

@@ -68,6 +68,8 @@ type Options struct {
 	Logger        *slog.Logger
 	Tracer        trace.Tracer // nil: nothing is traced
 
+	// Observe is told what commits and the disk have taken.
+	Observe consensus.Observers
 	// NoteFailure, unless nil, is told of a failure of the cluster where kubo's code would lose it, with the context of the
 	// request that has met it, and returns it.
 	NoteFailure func(context.Context, error) error
@@ -116,6 +118,8 @@ type Peer struct {
 	doubts     doubts
 	machine    machine
 	tuning     atomic.Pointer[Tuning]
+
+	collections collections
 
 	localSettings *settings.Local
 	settings      *settings.Settings
@@ -211,6 +215,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 		Slot:      slotOf,
 		Gone:      p.gone,
 		Weigh:     p.weigh,
+		Observe:   p.opts.Observe,
 		Fatal:     p.opts.Fatal,
 	})
 	if err != nil {

@@ -32,14 +32,25 @@ func NewServer(l net.Listener, conf *tls.Config, handler http.Handler, grace tim
 	})
 }
 
-// Handler serves the RPC API under /api/v0/, the pinning service API under /psa/, the console under /ui/, what
-// administrators look into a peer with under /debug/, and the REST API everywhere else.
-func Handler(rpc, psa, console, debug, rest http.Handler) http.Handler {
+// Parts are what the listener of the private APIs serves. All are required.
+type Parts struct {
+	RPC     http.Handler // under /api/v0/
+	Pinning http.Handler // the pinning service, under /psa/
+	Console http.Handler // under /ui/
+	Debug   http.Handler // what administrators look into a peer with, under /debug/
+	Metrics http.Handler // what is told of this peer, under /metrics
+	REST    http.Handler // everywhere else
+}
+
+// Handler serves the parts, each in its place.
+func Handler(p Parts) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/v0/", rpc)
-	mux.Handle("/psa/", http.StripPrefix("/psa", psa))
-	mux.Handle("/ui/", console)
-	mux.Handle("/debug/", debug)
-	mux.Handle("/", rest)
+	mux.Handle("/api/v0/", p.RPC)
+	mux.Handle("/psa/", http.StripPrefix("/psa", p.Pinning))
+	mux.Handle("/ui/", p.Console)
+	mux.Handle("/debug/", p.Debug)
+	mux.Handle("/metrics", p.Metrics)
+	mux.Handle("/metrics/", p.Metrics)
+	mux.Handle("/", p.REST)
 	return mux
 }

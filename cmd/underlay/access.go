@@ -18,12 +18,15 @@ import (
 
 // accessFiles is what the settings of access name files for.
 type accessFiles struct {
-	adminToken string            // empty: none
-	certs      *tlsfiles.Watched // nil: none
+	adminToken, metricsToken string            // empty: none
+	certs                    *tlsfiles.Watched // nil: none
 }
 
 func readAccessFiles(conf config.API, logger *slog.Logger) (files accessFiles, err error) {
 	if files.adminToken, err = conf.ReadAdminToken(); err != nil {
+		return files, usageError{err}
+	}
+	if files.metricsToken, err = conf.ReadMetricsToken(); err != nil {
 		return files, usageError{err}
 	}
 	if conf.TLSCert == "" {
@@ -64,7 +67,7 @@ func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *s
 	if e.registry, err = access.OpenRegistry(p.Values(), p, logging.Named(logger, logging.Access)); err != nil {
 		return nil, err
 	}
-	terms := accessTerms(conf, files.adminToken)
+	terms := accessTerms(conf, files.adminToken, files.metricsToken)
 	e.guard = access.New(access.Options{
 		Registry: e.registry, Kubo: node.API.Authorizations, Terms: terms, Logger: logging.Named(logger, logging.Access),
 	})
@@ -74,9 +77,9 @@ func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *s
 	return e, nil
 }
 
-func accessTerms(conf config.Config, adminToken string) access.Terms {
+func accessTerms(conf config.Config, adminToken, metricsToken string) access.Terms {
 	return access.Terms{
-		AdminToken: adminToken, Open: len(conf.Exposed()) == 0 || conf.API.TrustNetwork || conf.API.TLSClientCA != "",
+		AdminToken: adminToken, MetricsToken: metricsToken, Open: len(conf.Exposed()) == 0 || conf.API.TrustNetwork || conf.API.TLSClientCA != "",
 	}
 }
 
@@ -90,11 +93,15 @@ func errNobody(conf config.Config) error {
 // part reads the files again and takes other ones.
 func (e *entrance) part(certs *tlsfiles.Watched) part {
 	return part{"access", func(_, now config.Config) (func(), error) {
-		token, err := now.API.ReadAdminToken()
+		admin, err := now.API.ReadAdminToken()
 		if err != nil {
 			return nil, err
 		}
-		terms, show := accessTerms(now, token), func() {}
+		metrics, err := now.API.ReadMetricsToken()
+		if err != nil {
+			return nil, err
+		}
+		terms, show := accessTerms(now, admin, metrics), func() {}
 		if e.guard.Closed(terms) {
 			return nil, errNobody(now)
 		}

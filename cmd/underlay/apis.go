@@ -49,11 +49,14 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 
 // servers serves the APIs to clients, on each listener that there is, and with each what load balancers ask.
 func (a apis) servers(conf config.Config, files accessFiles, p *peer.Peer, listeners *listenerSet, door *entrance, env environment, logger *slog.Logger) (servers []func(context.Context) error) {
-	own := proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.console, a.debugging(conf, files, p, env), a.rest)
+	own := proxy.Handler(proxy.Parts{
+		RPC: a.rpc.Clients, Pinning: a.pinning.Handler(), Console: a.console, Debug: a.debugging(files, p, env),
+		Metrics: env.figures.Handler(logger), REST: a.rest,
+	})
 	for l, h := range map[net.Listener]http.Handler{
-		listeners.api:  door.clients(health.Handler(a.ready, own)),
-		listeners.rest: door.clients(health.Handler(a.ready, a.rest)),
-		listeners.psa:  door.pinning(health.Handler(a.ready, a.pinning.Handler())),
+		listeners.api:  env.figures.Private(door.guard, door.clients(health.Handler(a.ready, own))),
+		listeners.rest: env.figures.Private(door.guard, door.clients(health.Handler(a.ready, a.rest))),
+		listeners.psa:  env.figures.Pinning(door.guard, door.pinning(health.Handler(a.ready, a.pinning.Handler()))),
 	} {
 		if l != nil {
 			h = env.requests("api", false, logger, h)

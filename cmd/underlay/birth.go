@@ -19,10 +19,11 @@ func openPeer(ctx context.Context, conf config.Config, env environment, logger *
 	if err != nil {
 		return nil, err
 	}
-	p, err := peer.Open(ctx, peerOptions(conf, born, logger, env.tracer, env.fatal))
+	p, err := peer.Open(ctx, peerOptions(conf, born, env, logger))
 	if err != nil {
 		return nil, fmt.Errorf("open peer: %w", err)
 	}
+	env.figures.Watch(p)
 	return p, nil
 }
 

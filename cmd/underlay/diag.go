@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,7 +25,7 @@ const diagPath = "/debug/diag"
 const maxCPU = time.Minute
 
 // debugging serves what administrators look at when a peer is not as it should be: profiles, and reports.
-func (a apis) debugging(conf config.Config, files accessFiles, p *peer.Peer, env environment) http.Handler {
+func (a apis) debugging(files accessFiles, p *peer.Peer, env environment) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(profile.Path, profile.Handler())
 	mux.Handle("GET "+diagPath, profile.OwnSite(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +38,7 @@ func (a apis) debugging(conf config.Config, files accessFiles, p *peer.Peer, env
 			}
 		}
 		w.Header().Set("Content-Type", "application/gzip")
-		if err := a.report(conf, files, p, env, cpu).WriteTo(r.Context(), w); err != nil {
+		if err := a.report(*env.live.now.Load(), files, p, env, cpu).WriteTo(r.Context(), w); err != nil {
 			panic(http.ErrAbortHandler) // the client has gone, or must not take it for complete
 		}
 	})))
@@ -60,6 +61,7 @@ func (a apis) report(conf config.Config, files accessFiles, p *peer.Peer, env en
 		diag.Ask("id.json", a.rest, "GET /id"),
 		diag.Ask("peers.json", a.rest, "GET /peers"),
 		diag.Ask("failing-pins.json", a.rest, "GET /pins?filter=error&local=true"),
+		diag.Ask("metrics.txt", env.figures.Handler(slog.New(slog.DiscardHandler)), "GET /metrics"),
 		diag.Disk(conf.DataDir))
 	if env.logs != nil {
 		parts = append(parts, diag.Text("log.txt", env.logs.Recent))
@@ -71,7 +73,15 @@ func (a apis) report(conf config.Config, files accessFiles, p *peer.Peer, env en
 
 // secrets lists what no report may show, should it stand where it does not belong, as in a line of the log.
 func secrets(conf config.Config, files accessFiles, p *peer.Peer) []string {
-	found := []string{string(conf.Cluster.Secret), files.adminToken}
+	found := []string{files.adminToken, files.metricsToken}
+	if secret, err := conf.Cluster.ReadSecret(); err == nil {
+		found = append(found, string(secret))
+	}
+	for _, read := range []func() (string, error){conf.API.ReadAdminToken, conf.API.ReadMetricsToken} { // they may have changed
+		if token, err := read(); err == nil {
+			found = append(found, token)
+		}
+	}
 	for _, file := range []string{filepath.Join(conf.DataDir, "cluster", "secret"), conf.Gateway.PurgeTokenFile} {
 		if raw, err := os.ReadFile(file); err == nil {
 			found = append(found, string(raw))

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/underlay/underlay/cmd/underlay/meter"
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/internal/request"
@@ -26,8 +27,9 @@ const (
 
 // observation is how a process tells what it does. Without, as in tests, it has only the logger that it is given.
 type observation struct {
-	logs   *logging.Stream // nil: others have their own
-	tracer trace.Tracer    // nil: nothing is traced
+	logs    *logging.Stream // nil: others have their own
+	tracer  trace.Tracer    // nil: nothing is traced
+	figures *meter.Meter    // made when a peer is served
 }
 
 // observed runs a peer whose process logs to one stream and sends its traces where the environment says. load reads its settings

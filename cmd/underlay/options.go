@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	kuboconfig "github.com/ipfs/kubo/config"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
@@ -22,7 +21,7 @@ import (
 
 // This file turns the configuration into each component's own options; components do not know package config.
 
-func peerOptions(c config.Config, b birth, logger *slog.Logger, tracer trace.Tracer, fatal func(error)) peer.Options {
+func peerOptions(c config.Config, b birth, env environment, logger *slog.Logger) peer.Options {
 	secret, _ := c.Cluster.Secret.Bytes() // validated when loaded; none if empty
 	return peer.Options{
 		Dir:            c.DataDir,
@@ -49,10 +48,11 @@ func peerOptions(c config.Config, b birth, logger *slog.Logger, tracer trace.Tra
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
 		Logger:         logging.Named(logger, logging.Peer),
-		Tracer:         tracer,
+		Tracer:         env.tracer,
+		Observe:        env.figures.Consensus(),
 		NoteFailure:    rpc.NoteFailure,
 		CarryAlong:     psa.CarryClaim,
-		Fatal:          fatal,
+		Fatal:          env.fatal,
 	}
 }
 
@@ -61,7 +61,7 @@ func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, env environm
 	o.Node, o.NamesOver, o.Held, o.HeldOnly = p.PublicNode(), p.NamesOver, p.Held(), c.Gateway.PinnedOnly
 	o.LandingPage, o.RobotsFile, o.RootRedirect = c.Gateway.LandingPage, c.Gateway.RobotsFile, c.Gateway.RootRedirect
 	o.Hosts, o.CodecConversion, o.RoutingAPI = gatewayHosts(c.Gateway.Hosts), c.Gateway.CodecConversion, c.Gateway.RoutingAPI
-	o.Policy = denied.policy
+	o.Policy, o.Metrics, o.BoxoMetrics = denied.policy, env.figures.Registerer(), env.figures.BoxoRegisterer()
 	return o
 }
 
@@ -73,7 +73,9 @@ func gatewayListenerOptions(c config.Config, env environment, logger *slog.Logge
 		CacheBytes:      int64(c.Gateway.CacheMiB) << 20,
 		ShutdownTimeout: c.ShutdownTimeout / 2,
 		Logger:          logging.Named(logger, logging.Gateway),
-		Observe:         func(h http.Handler) http.Handler { return env.requests("gateway", true, logger, h) },
+		Observe: func(h http.Handler) http.Handler {
+			return env.figures.Gateway(env.requests("gateway", true, logger, h))
+		},
 	}
 }
 

@@ -99,8 +99,8 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 // follow returns what tells a running peer of other settings, and of the end of its machine.
-func (e environment) follow(live *settings, p *peer.Peer) []func(context.Context) error {
-	serve := []func(context.Context) error{func(ctx context.Context) error { return live.Serve(ctx, e.hangups) }}
+func (e environment) follow(p *peer.Peer) []func(context.Context) error {
+	serve := []func(context.Context) error{func(ctx context.Context) error { return e.live.Serve(ctx, e.hangups) }}
 	if e.watch != nil {
 		serve = append(serve, func(ctx context.Context) error { return e.watch.Serve(ctx, e.stop, p.Yield) })
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/underlay/underlay/cmd/underlay/meter"
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/internal/httpserver"
@@ -21,13 +22,16 @@ import (
 // are told, and get the drain delay to look elsewhere; then the servers drain while the peer still works, and the peer hands
 // over leadership and closes. env.fatal must end the process.
 func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) (err error) {
-	live := env.liveSettings(conf, logger)
+	env.live = env.liveSettings(conf, logger)
 	files, err := readAccessFiles(conf.API, logger)
 	if err != nil {
 		return err
 	}
 	if conf.Cluster.Secret, err = conf.Cluster.ReadSecret(); err != nil {
 		return usageError{err}
+	}
+	if env.figures, err = meter.New(version); err != nil {
+		return err
 	}
 	listeners, err := listen(conf)
 	if err != nil {
@@ -53,8 +57,9 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 		return err
 	}
 	ending := ctx
-	ctx, end := outlive(ctx, live.drainDelay, gw.Drain)
+	ctx, end := outlive(ctx, env.live.drainDelay, gw.Drain)
 	defer end()
+	env.figures.WatchReady(gw.Ready, func() bool { return ending.Err() == nil && p.Ready() == nil })
 	private, err := openAPIs(ctx, ending, conf, p, denied, listeners.api, env, logger)
 	if err != nil {
 		return err
@@ -66,12 +71,12 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	members := peer.FromMembers(member.Handler(door.members(private), private.rest))
 	manager := newNotifier(listeners.gateway.Addr(), p.Ready, logger)
 	inside := []func(context.Context) error{
-		p.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,
+		p.Serve, env.figures.History.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,
 		proxy.NewServer(p.Calls(), nil, env.requests("members", false, logger, members), conf.ShutdownTimeout/4, logger).Serve,
 		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
-	live.parts = append(live.parts, tuningPart(p), door.part(files.certs), denylistPart(denied, env, logger), gatewayPart(gw, p, denied, env, logger))
-	inside = append(inside, env.follow(live, p)...)
+	env.live.parts = append(env.live.parts, tuningPart(p), door.part(files.certs), denylistPart(denied, env, logger), gatewayPart(gw, p, denied, env, logger))
+	inside = append(inside, env.follow(p)...)
 	clients := append(private.servers(conf, files, p, listeners, door, env, logger), gatewayServes)
 	logServing(conf, p, logger)
 	return serveInStages(ctx, inside, clients)

@@ -21,13 +21,13 @@ func (c *Cache) register(to prometheus.Registerer) error {
 			Namespace: "underlay", Subsystem: "gateway_cache", Name: name, Help: help, ConstLabels: prometheus.Labels{"kind": kind},
 		}, func() float64 { return float64(n.Load()) })
 	}
-	size := func(kind string, bytes func() uint64) prometheus.Collector {
+	gauge := func(name, kind, help string, of func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: "underlay", Subsystem: "gateway_cache", Name: "bytes", Help: "Memory that is in use.",
-			ConstLabels: prometheus.Labels{"kind": kind},
-		}, func() float64 { return float64(bytes()) })
+			Namespace: "underlay", Subsystem: "gateway_cache", Name: name, Help: help, ConstLabels: prometheus.Labels{"kind": kind},
+		}, of)
 	}
 	const hits, misses, evictions = "Lookups that found something.", "Lookups that found nothing.", "Entries that had to make room."
+	const bytes, entries = "Memory that is in use.", "Entries that are kept, about."
 	f := &c.figures
 	for _, m := range []prometheus.Collector{
 		counter("hits_total", "answers", hits, &f.answerHits),
@@ -36,8 +36,10 @@ func (c *Cache) register(to prometheus.Registerer) error {
 		counter("misses_total", "nodes", misses, &f.nodeMisses),
 		counter("evictions_total", "answers", evictions, &f.evictedAnswers),
 		counter("evictions_total", "nodes", evictions, &f.evictedNodes),
-		size("answers", c.answers.WeightedSize),
-		size("nodes", c.nodes.WeightedSize),
+		gauge("bytes", "answers", bytes, func() float64 { return float64(c.answers.WeightedSize()) }),
+		gauge("bytes", "nodes", bytes, func() float64 { return float64(c.nodes.WeightedSize()) }),
+		gauge("entries", "answers", entries, func() float64 { return float64(c.answers.EstimatedSize()) }),
+		gauge("entries", "nodes", entries, func() float64 { return float64(c.nodes.EstimatedSize()) }),
 	} {
 		err := to.Register(m)
 		if of, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok { // of a cache in whose place this one comes

@@ -9,6 +9,7 @@ import (
 
 	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/boxo/blockstore"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
@@ -164,12 +165,17 @@ func (c *Connector) RepoStat(ctx context.Context) (api.IPFSRepoStat, error) {
 
 // RepoGC removes the blocks that no local pin holds, and lists them.
 func (c *Connector) RepoGC(ctx context.Context) (api.RepoGC, error) {
+	return c.Collect(ctx, c.node.Blockstore)
+}
+
+// Collect is RepoGC on a view of the node's blocks.
+func (c *Connector) Collect(ctx context.Context, store blockstore.GCBlockstore) (api.RepoGC, error) {
 	result := api.RepoGC{Keys: []api.IPFSRepoGC{}}
 	roots, err := corerepo.BestEffortRoots(c.node.FilesRoot)
 	if err != nil {
 		return result, fmt.Errorf("find MFS root: %w", err)
 	}
-	for r := range gc.GC(ctx, c.node.Blockstore, c.node.Repo.Datastore(), c.pins.Collecting(), roots) {
+	for r := range gc.GC(ctx, store, c.node.Repo.Datastore(), c.pins.Collecting(), roots) {
 		key := api.IPFSRepoGC{Key: api.NewCid(r.KeyRemoved)}
 		if r.Error != nil {
 			key.Error = r.Error.Error()

@@ -27,14 +27,17 @@ type Options struct {
 // Terms are what the settings of this peer say about who may pass.
 type Terms struct {
 	AdminToken string // may do everything on this peer; empty: there is none
+	// MetricsToken may read the metrics of this peer, and nothing else. Like AdminToken it needs no quorum; empty: there is none.
+	MetricsToken string
 	// Open says that whoever reaches this peer may do everything as long as there is no credential at all.
 	Open bool
 }
 
 // terms are those that hold now.
 type terms struct {
-	admin []byte // hash of the admin token, nil if there is none
-	open  bool
+	admin   []byte // hash of the admin token, nil if there is none
+	metrics []byte // likewise of the token for metrics
+	open    bool
 }
 
 // Guard lets the requests through to the private APIs that may pass. Any number of goroutines may use it.
@@ -66,6 +69,9 @@ func (g *Guard) Use(t Terms) {
 	now := &terms{open: t.Open}
 	if t.AdminToken != "" {
 		now.admin = hashSecret(t.AdminToken)
+	}
+	if t.MetricsToken != "" {
+		now.metrics = hashSecret(t.MetricsToken)
 	}
 	g.terms.Store(now)
 }
@@ -187,6 +193,9 @@ func (g *Guard) identify(r *http.Request) (Identity, *refusal) {
 	}
 	if terms.admin != nil && subtle.ConstantTimeCompare(terms.admin, hashSecret(secret)) == 1 {
 		return Identity{Kind: KindSettings, Scopes: Admin}, nil
+	}
+	if terms.metrics != nil && subtle.ConstantTimeCompare(terms.metrics, hashSecret(secret)) == 1 {
+		return Identity{Kind: KindMetrics}, nil
 	}
 	if basic && !looksLikeToken(secret) {
 		return g.user(r, user, secret)

@@ -112,7 +112,7 @@ func matrixCalls() (calls []call) {
 		"GET /access/self", "GET /access/tokens", "POST /access/tokens", "GET /access/tokens/{id}",
 		"PUT /access/tokens/{id}", "DELETE /access/tokens/{id}",
 		"GET /access/users", "POST /access/users", "GET /access/users/{id}", "PUT /access/users/{id}", "DELETE /access/users/{id}",
-		"GET /debug/pprof/{name}", "GET /debug/diag",
+		"GET /debug/pprof/{name}", "GET /debug/diag", "GET /metrics", "GET /metrics/history",
 		"POST /token", "POST /anything/else",
 	} {
 		method, path, _ := strings.Cut(r, " ")

@@ -19,6 +19,8 @@ import (
 type Collector interface {
 	// DropUnwanted takes the local pins away that the pinset, as of now, does not want on this peer.
 	DropUnwanted(ctx context.Context) error
+	// Collection notes that a collection runs until end is called, and counts what it removes from the store that is returned.
+	Collection(store blockstore.GCBlockstore) (counted blockstore.GCBlockstore, end func())
 	// Collecting is the node's pinner as the collection has to see it.
 	Collecting() pin.Pinner
 }
@@ -43,8 +45,10 @@ func collectHere(k kubo, o Options, patience time.Duration) http.Handler {
 			return nil, NoteFailure(r.Context(), err)
 		}
 		atEnd(r.Context(), release)
+		counted, end := o.Collect.Collection(store)
+		atEnd(r.Context(), end)
 		node := *o.Node
-		node.Blockstore, node.Pinning, node.FilesRoot = store, o.Collect.Collecting(), files
+		node.Blockstore, node.Pinning, node.FilesRoot = counted, o.Collect.Collecting(), files
 		return &node, nil
 	}))
 }

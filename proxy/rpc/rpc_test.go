@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
+	"github.com/ipfs/boxo/blockstore"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	pin "github.com/ipfs/boxo/pinning/pinner"
 	"github.com/ipfs/go-cid"
@@ -94,8 +95,14 @@ func joinRPC(t testing.TB, network *proxytest.Network, name string, pinset *mapP
 	proxytest.Serve(t, calls, rpc.Members, time.Second)
 	network.Reach(r.self, calls.Addr().String())
 	guard := proxytest.NewGuard(t, r.self, access.Options{Kubo: conf.API.Authorizations, Terms: access.Terms{Open: true}})
-	r.Serving = proxytest.Serve(t, l, guard.Wrap(proxy.Handler(rpc.Clients, http.NotFoundHandler(), http.NotFoundHandler(), http.NotFoundHandler(), http.NotFoundHandler()), access.Private), time.Second)
+	none := http.NotFoundHandler()
+	r.Serving = proxytest.Serve(t, l, guard.Wrap(proxy.Handler(proxy.Parts{RPC: rpc.Clients, Pinning: none, Console: none, Debug: none, Metrics: none, REST: none}), access.Private), time.Second)
 	return r
+}
+
+// Collection implements Collector.
+func (r *rpcRig) Collection(store blockstore.GCBlockstore) (blockstore.GCBlockstore, func()) {
+	return store, func() {}
 }
 
 // DropUnwanted implements Collector.
