@@ -3,6 +3,7 @@ module github.com/underlay/underlay
 go 1.26.4
 
 require (
+	contrib.go.opencensus.io/exporter/prometheus v0.4.2 // the orchestrator's metrics in Prometheus's form
 	github.com/anishathalye/porcupine v1.3.1 // checks in tests that recorded histories are linearizable
 	github.com/aws/aws-sdk-go-v2 v1.41.7 // signs the requests to AWS of a cluster on EC2
 	github.com/aws/aws-sdk-go-v2/credentials v1.19.16 // the credentials of the instance it runs on
@@ -29,6 +30,7 @@ require (
 	github.com/ipfs/go-ipfs-cmds v0.16.1 // errors in kubo's RPC form
 	github.com/ipfs/go-ipld-format v0.6.3 // nodes and their errors
 	github.com/ipfs/go-log/v2 v2.9.2 // quiets the libraries' loggers
+	github.com/ipfs/go-metrics-prometheus v0.1.0 // the node's metrics, as kubo's daemon shows them
 	github.com/ipfs/kubo v0.42.0 // the IPFS node and its RPC commands; the stock ipfs for tests
 	github.com/ipld/go-car/v2 v2.17.0 // reads uploaded CAR files, as kubo does
 	github.com/ipld/go-ipld-prime v0.24.0 // decodes the structured data that the gateway shows; the error of a path through a file
@@ -41,10 +43,12 @@ require (
 	github.com/multiformats/go-multicodec v0.10.0 // names of codecs
 	github.com/multiformats/go-multihash v0.2.3 // double hashes of denylists; CIDs in tests
 	github.com/multiformats/go-multistream v0.6.1 // protocol negotiation of the handshake
-	github.com/prometheus/client_golang v1.23.2 // the gateway handler's metrics registry
+	github.com/prometheus/client_golang v1.23.2 // metrics for Prometheus, those of the libraries included
+	github.com/prometheus/client_model v0.6.2 // adds a label to the metrics of the libraries
 	github.com/rs/cors v1.11.1 // CORS of the REST API, as the stock API has it
 	github.com/spf13/cobra v1.10.1 // command line with completion
 	github.com/spf13/pflag v1.0.9 // a flag for every setting
+	go.opencensus.io v0.24.0 // the orchestrator's metrics
 	go.uber.org/fx v1.24.0 // puts our pinner into kubo's node
 	go.uber.org/goleak v1.3.0 // tests find goroutines left behind
 	go.yaml.in/yaml/v3 v3.0.5 // the settings file, with line numbers for faults
@@ -57,7 +61,6 @@ require (
 
 require (
 	contrib.go.opencensus.io/exporter/jaeger v0.2.1 // indirect
-	contrib.go.opencensus.io/exporter/prometheus v0.4.2 // indirect
 	filippo.io/bigmod v0.1.1-0.20260103110540-f8a47775ebe5 // indirect
 	filippo.io/keygen v0.0.0-20260114151900-8e2790ea4c5b // indirect
 	github.com/AndreasBriese/bbloom v0.0.0-20190825152654-46b345b51c96 // indirect
@@ -160,7 +163,6 @@ require (
 	github.com/ipfs/go-libdht v0.5.0 // indirect
 	github.com/ipfs/go-log v1.0.5 // indirect
 	github.com/ipfs/go-metrics-interface v0.3.0 // indirect
-	github.com/ipfs/go-metrics-prometheus v0.1.0 // indirect
 	github.com/ipfs/go-peertaskqueue v0.8.3 // indirect
 	github.com/ipfs/go-test v0.3.0 // indirect
 	github.com/ipfs/go-unixfsnode v1.10.4 // indirect
@@ -239,7 +241,6 @@ require (
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/polydawn/refmt v0.90.0 // indirect
 	github.com/probe-lab/go-libdht v0.4.0 // indirect
-	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.67.5 // indirect
 	github.com/prometheus/otlptranslator v1.0.0 // indirect
 	github.com/prometheus/procfs v0.20.1 // indirect
@@ -272,7 +273,6 @@ require (
 	github.com/wlynxg/anet v0.0.5 // indirect
 	github.com/zeebo/blake3 v0.2.4 // indirect
 	go.etcd.io/bbolt v1.3.6 // indirect
-	go.opencensus.io v0.24.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.68.0 // indirect
 	go.opentelemetry.io/contrib/propagators/autoprop v0.68.0 // indirect

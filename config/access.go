@@ -7,11 +7,11 @@ import (
 	"unicode"
 )
 
-// minAdminToken is the least length of the admin token: nobody counts how often it is guessed.
-const minAdminToken = 32
+// minToken is the least length of a token: nobody counts how often it is guessed.
+const minToken = 32
 
 func (c Config) checkAccess(fs *faults) {
-	if problem := adminTokenProblem(string(c.API.AdminToken)); problem != "" && c.API.AdminToken != "" {
+	if problem := tokenProblem(string(c.API.AdminToken)); problem != "" && c.API.AdminToken != "" {
 		fs.add("api.admin_token", "%s", problem)
 	}
 	if c.API.AdminToken != "" && c.API.AdminTokenFile != "" {
@@ -25,11 +25,11 @@ func (c Config) checkAccess(fs *faults) {
 	}
 }
 
-// adminTokenProblem says what is wrong with an admin token, without showing it.
-func adminTokenProblem(token string) string {
+// tokenProblem says what is wrong with a token of the settings, without showing it.
+func tokenProblem(token string) string {
 	switch {
-	case len(token) < minAdminToken:
-		return fmt.Sprintf("must have at least %d characters, has %d", minAdminToken, len(token))
+	case len(token) < minToken:
+		return fmt.Sprintf("must have at least %d characters, has %d", minToken, len(token))
 	case token == redacted || strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsGraphic(r) || r == ' ' }):
 		return "must be made of letters, digits and signs of ASCII, without blanks"
 	}
@@ -41,13 +41,25 @@ func (a API) ReadAdminToken() (string, error) {
 	if a.AdminTokenFile == "" {
 		return string(a.AdminToken), nil
 	}
-	raw, err := os.ReadFile(a.AdminTokenFile)
+	return readToken("api.admin_token_file", a.AdminTokenFile)
+}
+
+// ReadMetricsToken returns the token for metrics from its file; empty: there is none. The error does not contain it.
+func (a API) ReadMetricsToken() (string, error) {
+	if a.MetricsTokenFile == "" {
+		return "", nil
+	}
+	return readToken("api.metrics_token_file", a.MetricsTokenFile)
+}
+
+func readToken(setting, file string) (string, error) {
+	raw, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("api.admin_token_file: %w", err)
+		return "", fmt.Errorf("%s: %w", setting, err)
 	}
 	token := strings.TrimSpace(string(raw))
-	if problem := adminTokenProblem(token); problem != "" {
-		return "", fmt.Errorf("api.admin_token_file: %s: the token %s", a.AdminTokenFile, problem)
+	if problem := tokenProblem(token); problem != "" {
+		return "", fmt.Errorf("%s: %s: the token %s", setting, file, problem)
 	}
 	return token, nil
 }

@@ -121,6 +121,8 @@ type API struct {
 	AdminToken Secret `yaml:"admin_token"`
 	// AdminTokenFile is a file that holds it instead.
 	AdminTokenFile string `yaml:"admin_token_file"`
+	// MetricsTokenFile is a file with the token that may read the metrics of this peer and nothing else; empty: there is none.
+	MetricsTokenFile string `yaml:"metrics_token_file"`
 	// TrustNetwork says that whoever reaches the listeners may do everything as long as there is no credential.
 	TrustNetwork bool `yaml:"trust_network"`
 	// TLSCert and TLSKey are files in PEM form; with both the listeners speak HTTPS only.

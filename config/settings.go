@@ -56,6 +56,7 @@ func table() []row {
 		{"api.rest_listen", "127.0.0.1:9094", "Second address for the REST API alone, host:port; empty turns it off."},
 		{"api.admin_token", "", "Token that may do everything on this peer, at least 32 characters; empty: none. See docs/access.md."},
 		{"api.admin_token_file", "", "File that holds the admin token instead."},
+		{"api.metrics_token_file", "", "File with a token that may read this peer's metrics and nothing else, at least 32 characters; empty: none."},
 		{"api.trust_network", "false", "Whoever reaches the private listeners may do everything, also off loopback, as long as there is no credential."},
 		{"api.tls_cert", "", "Certificate of the private listeners, a file in PEM form that is read again when it changes; empty: no TLS."},
 		{"api.tls_key", "", "Key of that certificate, a file in PEM form."},

@@ -143,7 +143,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestAccess(t *testing.T) {
-	long := Secret(strings.Repeat("x", minAdminToken))
+	long := Secret(strings.Repeat("x", minToken))
 	tests := []struct {
 		name string
 		api  API

@@ -20,6 +20,7 @@ type batcher struct {
 	window  *window
 	maxOps  int
 	timeout time.Duration
+	observe func(operations float64)
 	// propose sees one entry through to its outcome.
 	propose func(ctx context.Context, entry []byte) (proposal, error)
 	// leader waits until proposing makes sense.
@@ -64,6 +65,7 @@ func (b *batcher) work() {
 
 // send proposes one entry and gives every call its share of the outcome.
 func (b *batcher) send(calls []*call, ops int) {
+	b.observe(float64(ops))
 	seq := b.window.begin()
 	defer b.window.end(seq)
 	bodies := make([][]byte, len(calls))
@@ -192,10 +194,21 @@ func (c *Consensus) commit(ctx context.Context, atomic bool, ops []Op) (Commit, 
 	return r, nil
 }
 
+// decide has the operations committed, and counts how that ended.
 func (c *Consensus) decide(ctx context.Context, atomic bool, ops []Op) (Commit, error) {
 	if len(ops) == 0 {
 		return Commit{Index: c.Applied()}, nil
 	}
+	began := time.Now()
+	done, err := c.enqueue(ctx, atomic, ops)
+	c.counters.end(len(ops), done, err)
+	if err == nil {
+		c.opts.Observe.Commit(time.Since(began).Seconds())
+	}
+	return done, err
+}
+
+func (c *Consensus) enqueue(ctx context.Context, atomic bool, ops []Op) (Commit, error) {
 	if c.disk.refuses(func() bool { return !slices.ContainsFunc(ops, func(o Op) bool { return !o.Removes() }) }) {
 		return Commit{}, fmt.Errorf("%w on this peer", ErrDiskFull)
 	}

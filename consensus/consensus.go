@@ -38,18 +38,19 @@ type Consensus struct {
 	host host.Host
 	log  *slog.Logger
 
-	stores  *stores
-	machine *pinset.Machine
-	streams *streams
-	raft    *raft.Raft
-	answers *answers // to raft's questions to the voters
-	leaders *leaderWatch
-	forward *forwarder
-	batcher *batcher
-	nudger  *nudger
-	elector *elector
-	disk    *diskWatch
-	rounds  rounds
+	stores   *stores
+	machine  *pinset.Machine
+	streams  *streams
+	raft     *raft.Raft
+	answers  *answers // to raft's questions to the voters
+	leaders  *leaderWatch
+	forward  *forwarder
+	batcher  *batcher
+	nudger   *nudger
+	elector  *elector
+	disk     *diskWatch
+	rounds   rounds
+	counters counters
 
 	hasState    atomic.Bool
 	barrierTerm atomic.Uint64 // term in which raft's barrier has passed here
@@ -99,7 +100,7 @@ func open(o Options, on medium) (_ *Consensus, err error) {
 		return nil, fmt.Errorf("open consensus: %w", errors.Join(err, c.stopRaft(), c.stores.close()))
 	}
 	c.batcher = &batcher{
-		queue: newQueue(o.QueueOps, queueBytes), maxOps: o.BatchOps, timeout: o.CommitTimeout,
+		queue: newQueue(o.QueueOps, queueBytes), maxOps: o.BatchOps, timeout: o.CommitTimeout, observe: o.Observe.Batch,
 		propose: c.propose,
 		leader: func(ctx context.Context) error {
 			_, _, err := c.leaders.wait(ctx, c.closing)
@@ -137,7 +138,7 @@ func (c *Consensus) startRaft() error {
 	conf.NoSnapshotRestoreOnStart = true
 	// A removed peer must go on answering its own calls until it is closed.
 	conf.ShutdownOnRemove = false
-	r, err := newRaft(conf, c.machine, c.stores, transport)
+	r, err := c.newRaft(conf, transport)
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 		defer cancel()
@@ -151,13 +152,15 @@ func (c *Consensus) startRaft() error {
 }
 
 // newRaft is raft.NewRaft, which panics when it cannot read the log.
-func newRaft(conf *raft.Config, m *pinset.Machine, s *stores, t raft.Transport) (r *raft.Raft, err error) {
+func (c *Consensus) newRaft(conf *raft.Config, t raft.Transport) (r *raft.Raft, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
 		}
 	}()
-	return raft.NewRaft(conf, m, s.log, s.terms, s.snapshots, t)
+	log := observedLog{c.stores.log, c.opts.Observe.Log}
+	snapshots := observedSnapshots{c.stores.snapshots, c.opts.Observe.Snapshot, c.counters.snapshotBytes.Store}
+	return raft.NewRaft(conf, c.machine, log, c.stores.terms, snapshots, t)
 }
 
 // awaitReady closes ready after the first barrier that succeeds as a member.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -21,6 +22,8 @@ type leaderWatch struct {
 	mu      sync.Mutex
 	id      peer.ID // empty: no leader
 	changed chan struct{}
+
+	changes atomic.Uint64 // times that a leader was found
 }
 
 // watchLeader starts watching. close must be called.
@@ -81,6 +84,7 @@ func (w *leaderWatch) refresh() (peer.ID, <-chan struct{}) {
 		if id == "" {
 			w.log.Warn("the cluster has no leader")
 		} else {
+			w.changes.Add(1)
 			w.log.Info("the cluster has a leader", "leader", id, "term", w.raft.CurrentTerm())
 		}
 		close(w.changed)

@@ -42,6 +42,9 @@ type Options struct {
 	// should end the process: the peer refuses all work afterwards (panic).
 	Fatal func(error)
 
+	// Observe is told what commits and the disk have taken.
+	Observe Observers
+
 	// BatchOps is how many operations go into one log entry (512). A single
 	// Commit call is never split, so one entry may hold more.
 	BatchOps int
@@ -108,6 +111,7 @@ func (o Options) defaults() Options {
 	if o.Fatal == nil {
 		o.Fatal = func(err error) { panic(err) }
 	}
+	o.Observe = o.Observe.filled()
 	setDefault(&o.Heartbeat, time.Second)
 	setDefault(&o.CommitTimeout, 20*time.Second)
 	setDefault(&o.Stabilization, 10*time.Second)

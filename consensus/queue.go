@@ -104,6 +104,13 @@ func (q *queue) take(maxOps, maxBytes int) (calls []*call, ops int) {
 	return calls, ops
 }
 
+// size tells how much waits.
+func (q *queue) size() (ops, bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ops, q.bytes
+}
+
 func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:

@@ -65,6 +65,8 @@ type Options struct {
 	// Policy says what is denied. It is not served here. Nil: nothing is.
 	Policy *policy.Policy
 
+	// Around, unless nil, gets every request first and hands it on.
+	Around  func(next http.Handler) http.Handler
 	Metrics prometheus.Registerer // where boxo's gateway metrics go; nil keeps them to this gateway
 	Logger  *slog.Logger          // nil discards
 }
@@ -79,7 +81,7 @@ type Gateway struct {
 
 // New makes a gateway for the listener l, which it owns from then on. Until Open has been called it answers that it is
 // alive and that it starts; nothing is answered before Serve. The caller must call Close, also after Serve returned. Of the
-// options it looks at Trust, Limits, ShutdownTimeout and Logger alone.
+// options it looks at Trust, Limits, ShutdownTimeout, Around and Logger alone.
 func New(l net.Listener, o Options) *Gateway {
 	o = o.withDefaults()
 	g := &Gateway{log: o.Logger}
@@ -87,7 +89,7 @@ func New(l net.Listener, o Options) *Gateway {
 	g.use(g.ready.answer(http.HandlerFunc(notYet)))
 	g.server = httpserver.New(l, httpserver.Options{
 		Name:              "gateway",
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*g.handler.Load()).ServeHTTP(w, r) }),
+		Handler:           o.Around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*g.handler.Load()).ServeHTTP(w, r) })),
 		ClearHTTP2:        true,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
@@ -138,12 +140,18 @@ func (o Options) withDefaults() Options {
 	if o.ShutdownTimeout <= 0 {
 		o.ShutdownTimeout = defaultShutdownTimeout
 	}
+	if o.Around == nil {
+		o.Around = func(next http.Handler) http.Handler { return next }
+	}
 	o.Limits = o.Limits.filled()
 	return o
 }
 
 // Addr is the address in use, with the real port when the options asked for port 0.
 func (g *Gateway) Addr() net.Addr { return g.server.Addr() }
+
+// Ready tells whether load balancers may send requests, as /readyz does.
+func (g *Gateway) Ready() bool { return g.ready.why() == "" }
 
 // Drain makes /readyz answer 503 from now on, so that load balancers look elsewhere; all else is still served. It does not
 // block.

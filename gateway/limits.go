@@ -107,7 +107,7 @@ func (l Limits) writeTimeout() time.Duration {
 }
 
 // clients is the layer that keeps each client within its bounds.
-func (l Limits) clients(next http.Handler) http.Handler {
+func (l Limits) clients(refused func(limits.Kind), next http.Handler) http.Handler {
 	return limits.Clients(limits.ClientOptions{
 		Client: func(r *http.Request) (netip.Addr, bool) {
 			c := forwarded.From(r.Context())
@@ -120,16 +120,18 @@ func (l Limits) clients(next http.Handler) http.Handler {
 		PathDepth:  l.PathDepth,
 		LeastPace:  float64(l.SendRate),
 		Grace:      l.ReadPause,
+		Refused:    refused,
 	}, next)
 }
 
 // work is the layer that bounds what the content handler does at once.
-func (l Limits) work(next http.Handler) http.Handler {
+func (l Limits) work(refused func(limits.Kind), next http.Handler) http.Handler {
 	return limits.Work(limits.WorkOptions{
 		Client:     func(r *http.Request) netip.Addr { return forwarded.From(r.Context()).Key() },
 		Concurrent: l.Concurrent,
 		Retrieval:  l.Retrieval,
 		Duration:   l.Duration,
 		MaxBytes:   l.ResponseSize,
+		Refused:    refused,
 	}, next)
 }

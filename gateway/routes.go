@@ -33,6 +33,10 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 		return nil, err
 	}
 	conf := settings(cfg, o)
+	refused, err := countRefusals(conf.MetricsRegistry, o.Policy)
+	if err != nil {
+		return nil, err
+	}
 	hosts := newHostRules(&conf, o.Hosts)
 	cache, err := newHotFiles(o, conf.MetricsRegistry, hosts, blocks)
 	if err != nil {
@@ -48,7 +52,7 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 
 	paths := http.NewServeMux()
 	full := own.Listings(contentHandler(uncounted(conf), backend, true), contentHandler(conf, backend, true))
-	worked := o.Limits.work(mendEtags(ranges.New(hosts.choose(full, contentHandler(conf, backend, false)))))
+	worked := o.Limits.work(refused.count, mendEtags(ranges.New(hosts.choose(full, contentHandler(conf, backend, false)))))
 	content := o.Policy.Wrap(hosts.choose(cache.Wrap(worked), worked), nil)
 	paths.Handle("/ipfs/", content)
 	paths.Handle("/ipns/", content)
@@ -62,7 +66,7 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", onOwnHosts(own, conf, backend, byHost))
-	all := policy.Uncacheable(ready.answer(own.Errors(o.Limits.clients(top))))
+	all := policy.Uncacheable(ready.answer(own.Errors(o.Limits.clients(refused.count, top))))
 	return forwarded.New(o.Trust, acceptTunnels(onOneHost(all))), nil
 }
 
@@ -162,4 +166,19 @@ func hostOnly(host string) string {
 		return h
 	}
 	return host
+}
+
+// Route names what a request is for, one of a few: the kind of path, or that the host name says what.
+func Route(r *http.Request) string {
+	switch path := r.URL.Path; {
+	case isContentHost(r.Host):
+		return "subdomain"
+	case strings.HasPrefix(path, "/ipfs/"):
+		return "/ipfs/"
+	case strings.HasPrefix(path, "/ipns/"):
+		return "/ipns/"
+	case path == "/healthz" || path == "/readyz":
+		return path
+	}
+	return "other"
 }

@@ -3,6 +3,8 @@ package peer
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	pin "github.com/ipfs/boxo/pinning/pinner"
@@ -23,6 +25,26 @@ func (p *Peer) DropUnwanted(ctx context.Context) error {
 	return p.reconciler.DropUnwanted(ctx)
 }
 
+// collections count what has become of them on this peer's node.
+type collections struct {
+	runs, freed atomic.Uint64
+	nanoseconds atomic.Int64
+}
+
+// Collection notes that a collection runs on this peer's node until end is called.
+func (p *Peer) Collection(ctx context.Context) (end func()) {
+	ctx = context.WithoutCancel(ctx)
+	began := time.Now()
+	before, _ := p.node.Repo.GetStorageUsage(ctx) // only counted
+	return func() {
+		if after, err := p.node.Repo.GetStorageUsage(ctx); err == nil && after < before {
+			p.collections.freed.Add(before - after)
+		}
+		p.collections.nanoseconds.Add(int64(time.Since(began)))
+		p.collections.runs.Add(1)
+	}
+}
+
 // Collecting is the local pinner as a collection on this peer's node has to see it.
 func (p *Peer) Collecting() pin.Pinner { return p.pins.Collecting() }
 
@@ -37,5 +59,6 @@ func (c collectingConnector) RepoGC(ctx context.Context) (api.RepoGC, error) {
 	if err := c.peer.DropUnwanted(ctx); err != nil {
 		return api.RepoGC{}, err
 	}
+	defer c.peer.Collection(ctx)()
 	return c.Connector.RepoGC(ctx)
 }

@@ -62,6 +62,8 @@ type Options struct {
 	Version       string                         // of this program
 	Logger        *slog.Logger
 
+	// Observe is told what commits and the disk have taken.
+	Observe consensus.Observers
 	// NoteFailure, unless nil, is told of a failure of the cluster where kubo's code would lose it, with the context of the
 	// request that has met it, and returns it.
 	NoteFailure func(context.Context, error) error
@@ -107,6 +109,8 @@ type Peer struct {
 	mesh       *mesh
 	word       *genesis.Word
 	doubts     doubts
+
+	collections collections
 
 	localSettings *settings.Local
 	settings      *settings.Settings
@@ -196,6 +200,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 		Heartbeat: p.opts.Heartbeat,
 		DeadAfter: p.opts.DeadAfter,
 		Weigh:     p.weigh,
+		Observe:   p.opts.Observe,
 		Fatal:     p.opts.Fatal,
 	})
 	if err != nil {

@@ -17,12 +17,15 @@ import (
 
 // accessFiles is what the settings of access name files for.
 type accessFiles struct {
-	adminToken string      // empty: none
-	tls        *tls.Config // nil: none
+	adminToken, metricsToken string      // empty: none
+	tls                      *tls.Config // nil: none
 }
 
 func readAccessFiles(conf config.API, logger *slog.Logger) (files accessFiles, err error) {
 	if files.adminToken, err = conf.ReadAdminToken(); err != nil {
+		return files, usageError{err}
+	}
+	if files.metricsToken, err = conf.ReadMetricsToken(); err != nil {
 		return files, usageError{err}
 	}
 	if conf.TLSCert == "" {
@@ -54,7 +57,7 @@ func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *s
 	}
 	exposed := conf.Exposed()
 	e.guard = access.New(access.Options{
-		Registry: e.registry, AdminToken: files.adminToken, Kubo: node.API.Authorizations,
+		Registry: e.registry, AdminToken: files.adminToken, MetricsToken: files.metricsToken, Kubo: node.API.Authorizations,
 		Open:   len(exposed) == 0 || conf.API.TrustNetwork || conf.API.TLSClientCA != "",
 		Logger: logger,
 	})

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/underlay/underlay/cmd/underlay/meter"
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
@@ -44,11 +45,11 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 }
 
 // servers serves the APIs to clients, on each listener that there is.
-func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, logger *slog.Logger) (servers []func(context.Context) error) {
+func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, m *meter.Meter, logger *slog.Logger) (servers []func(context.Context) error) {
 	for l, h := range map[net.Listener]http.Handler{
-		listeners.api:  door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.console, a.rest)),
-		listeners.rest: door.clients(a.rest),
-		listeners.psa:  door.pinning(a.pinning.Handler()),
+		listeners.api:  m.Private(door.guard, door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.console, m.Handler(logger), a.rest))),
+		listeners.rest: m.Private(door.guard, door.clients(a.rest)),
+		listeners.psa:  m.Pinning(door.guard, door.pinning(a.pinning.Handler())),
 	} {
 		if l != nil {
 			servers = append(servers, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/underlay/underlay/cmd/underlay/meter"
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/internal/aws"
 	"github.com/underlay/underlay/internal/discover"
@@ -14,15 +15,16 @@ import (
 )
 
 // openPeer opens what the settings name and the peer itself.
-func openPeer(ctx context.Context, conf config.Config, logger *slog.Logger, fatal func(error)) (*peer.Peer, error) {
+func openPeer(ctx context.Context, conf config.Config, m *meter.Meter, logger *slog.Logger, fatal func(error)) (*peer.Peer, error) {
 	born, err := openBirth(ctx, conf.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	p, err := peer.Open(ctx, peerOptions(conf, born, logger, fatal))
+	p, err := peer.Open(ctx, peerOptions(conf, born, m, logger, fatal))
 	if err != nil {
 		return nil, fmt.Errorf("open peer: %w", err)
 	}
+	m.Watch(p)
 	return p, nil
 }
 

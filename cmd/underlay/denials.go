@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/underlay/underlay/cmd/underlay/meter"
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/gateway/policy"
@@ -23,12 +24,12 @@ type denials struct {
 }
 
 // openGateway opens the gateway with what it must not serve.
-func openGateway(gw *gateway.Gateway, conf config.Config, p *peer.Peer, env environment, logger *slog.Logger) (*denials, error) {
+func openGateway(gw *gateway.Gateway, conf config.Config, p *peer.Peer, m *meter.Meter, env environment, logger *slog.Logger) (*denials, error) {
 	d, err := openDenials(conf, p, env, logger)
 	if err != nil {
 		return nil, err
 	}
-	if err := gw.Open(gatewayOptions(conf, p, d, logger)); err != nil {
+	if err := gw.Open(gatewayOptions(conf, p, d, m, logger)); err != nil {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
 	return d, nil

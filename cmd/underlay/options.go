@@ -9,6 +9,7 @@ import (
 
 	kuboconfig "github.com/ipfs/kubo/config"
 
+	"github.com/underlay/underlay/cmd/underlay/meter"
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/peer"
@@ -19,7 +20,7 @@ import (
 
 // This file turns the configuration into each component's own options; components do not know package config.
 
-func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error)) peer.Options {
+func peerOptions(c config.Config, b birth, m *meter.Meter, logger *slog.Logger, fatal func(error)) peer.Options {
 	secret, _ := c.Cluster.Secret.Bytes() // validated when loaded; none if empty
 	return peer.Options{
 		Dir:            c.DataDir,
@@ -44,28 +45,30 @@ func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error
 		CloseTimeout:   c.ShutdownTimeout / 2,
 		Version:        version,
 		Logger:         logger,
+		Observe:        m.Consensus(),
 		NoteFailure:    rpc.NoteFailure,
 		CarryAlong:     psa.CarryClaim,
 		Fatal:          fatal,
 	}
 }
 
-func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, logger *slog.Logger) gateway.Options {
-	o := gatewayListenerOptions(c, logger)
+func gatewayOptions(c config.Config, p *peer.Peer, denied *denials, m *meter.Meter, logger *slog.Logger) gateway.Options {
+	o := gatewayListenerOptions(c, m, logger)
 	o.Node, o.NamesOver, o.Held, o.HeldOnly = p.PublicNode(), p.NamesOver, p.Held(), c.Gateway.PinnedOnly
 	o.LandingPage, o.RobotsFile, o.RootRedirect = c.Gateway.LandingPage, c.Gateway.RobotsFile, c.Gateway.RootRedirect
 	o.Hosts, o.CodecConversion, o.RoutingAPI = gatewayHosts(c.Gateway.Hosts), c.Gateway.CodecConversion, c.Gateway.RoutingAPI
-	o.Policy = denied.policy
+	o.Policy, o.Metrics = denied.policy, m.Registerer()
 	return o
 }
 
 // gatewayListenerOptions are what the gateway needs before there is a peer.
-func gatewayListenerOptions(c config.Config, logger *slog.Logger) gateway.Options {
+func gatewayListenerOptions(c config.Config, m *meter.Meter, logger *slog.Logger) gateway.Options {
 	return gateway.Options{
 		Trust:           gateway.Trust{Proxies: config.Prefixes(c.Gateway.TrustedProxies), Headers: c.Gateway.TrustedHeaders},
 		Limits:          gatewayLimits(c.Gateway),
 		CacheBytes:      int64(c.Gateway.CacheMiB) << 20,
 		ShutdownTimeout: c.ShutdownTimeout / 2,
+		Around:          m.Gateway,
 		Logger:          logger,
 	}
 }

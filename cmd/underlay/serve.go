@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/underlay/underlay/cmd/underlay/meter"
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/internal/httpserver"
@@ -28,22 +29,26 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	if conf.Cluster.Secret, err = conf.Cluster.ReadSecret(); err != nil {
 		return usageError{err}
 	}
+	figures, err := meter.New(version)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(conf)
 	if err != nil {
 		return err
 	}
 	defer joinClose(&err, "listeners", listeners)
 
-	gw := gateway.New(listeners.gateway, gatewayListenerOptions(conf, logger))
+	gw := gateway.New(listeners.gateway, gatewayListenerOptions(conf, figures, logger))
 	gatewayServes := begin(ctx, gw.Serve) // says that it starts, meanwhile
 
-	p, err := openPeer(ctx, conf, logger, env.fatal)
+	p, err := openPeer(ctx, conf, figures, logger, env.fatal)
 	if err != nil {
 		return errors.Join(err, gw.Close())
 	}
 	defer joinClose(&err, "peer", p)
 	defer joinClose(&err, "gateway", gw)
-	denied, err := openGateway(gw, conf, p, env, logger)
+	denied, err := openGateway(gw, conf, p, figures, env, logger)
 	if err != nil {
 		return err
 	}
@@ -55,6 +60,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	ending := ctx
 	ctx, end := outlive(ctx, conf.DrainDelay, gw.Drain)
 	defer end()
+	figures.WatchReady(gw.Ready, func() bool { return ending.Err() == nil && p.Ready() == nil })
 	private, err := openAPIs(ctx, ending, conf, p, denied, listeners.api, logger)
 	if err != nil {
 		return err
@@ -66,11 +72,11 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	members := peer.FromMembers(member.Handler(door.members(private), private.rest))
 	manager := newNotifier(listeners.gateway.Addr(), p.Ready, logger)
 	inside := []func(context.Context) error{
-		p.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,
+		p.Serve, figures.History.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,
 		proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
-	clients := append(private.servers(conf, files, listeners, door, logger), gatewayServes)
+	clients := append(private.servers(conf, files, listeners, door, figures, logger), gatewayServes)
 	logServing(conf, p, logger)
 	return serveInStages(ctx, inside, clients)
 }

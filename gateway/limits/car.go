@@ -53,7 +53,7 @@ func (c *car) Read(p []byte) (int, error) {
 			return 0, c.err
 		}
 		if c.err = c.next(); c.err != nil && !errors.Is(c.err, io.EOF) {
-			cut(c.ctx, http.StatusBadGateway, c.err)
+			cut(c.ctx, KindBroken, http.StatusBadGateway, c.err)
 		}
 	}
 	n := copy(p, c.out)

@@ -22,7 +22,8 @@ type ClientOptions struct {
 	LeastPace float64       // bytes a second that a reader takes on the whole
 	Grace     time.Duration // how long a reader may pause; required with LeastPace
 
-	Refuse Refuse // nil: Plain
+	Refuse  Refuse     // nil: Plain
+	Refused func(Kind) // is told of each refusal; nil: nobody is
 }
 
 // Clients lets requests through to next as long as each client keeps within its bounds: 400, 414, or 429 with the time to
@@ -30,6 +31,9 @@ type ClientOptions struct {
 func Clients(o ClientOptions, next http.Handler) http.Handler {
 	if o.Refuse == nil {
 		o.Refuse = Plain
+	}
+	if o.Refused == nil {
+		o.Refused = nobody
 	}
 	return &clients{ClientOptions: o, shape: shape{o.PathLength, o.PathDepth}, tally: newTally(o.Rate, o.Burst, o.Concurrent), next: next}
 }
@@ -45,13 +49,13 @@ type clients struct {
 func (c *clients) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	boundBody(w, r)
 	if refused := c.shape.check(r); refused != nil {
-		refused.tell(c.Refuse, w, r)
+		c.refuse(refused, w, r)
 		return
 	}
 	if key, counted := c.Client(r); counted {
 		v, refused := c.tally.enter(key, time.Now())
 		if refused != nil {
-			refused.tell(c.Refuse, w, r)
+			c.refuse(refused, w, r)
 			return
 		}
 		defer c.tally.leave(v)
@@ -66,6 +70,11 @@ func (c *clients) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if end.cut {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+func (c *clients) refuse(refused *refusal, w http.ResponseWriter, r *http.Request) {
+	c.Refused(refused.kind)
+	refused.tell(c.Refuse, w, r)
 }
 
 // ending lets the inner layer cut a response from out here: the handler of host names between them takes every panic for a

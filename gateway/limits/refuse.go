@@ -22,8 +22,30 @@ func Plain(w http.ResponseWriter, r *http.Request, status int, reason string) {
 	}
 }
 
+// Kind is one of a few words for why a request was refused, for those who count.
+type Kind string
+
+// The kinds of refusals.
+const (
+	KindShape    Kind = "shape"    // of the request
+	KindRate     Kind = "rate"     // of a client
+	KindClient   Kind = "client"   // has too many requests in progress
+	KindFull     Kind = "full"     // no place is left
+	KindYields   Kind = "yields"   // to others, since nothing came
+	KindDuration Kind = "duration" // of the answer
+	KindStalled  Kind = "stalled"  // no content came
+	KindSize     Kind = "size"     // of the answer
+	KindBroken   Kind = "broken"   // content, in the middle of the answer
+)
+
+// Kinds lists them.
+func Kinds() []Kind {
+	return []Kind{KindShape, KindRate, KindClient, KindFull, KindYields, KindDuration, KindStalled, KindSize, KindBroken}
+}
+
 // refusal is why a request is not answered, or not further.
 type refusal struct {
+	kind   Kind
 	status int
 	reason string
 	retry  time.Duration // when to come again; 0: do not
@@ -32,6 +54,9 @@ type refusal struct {
 
 // Error implements error.
 func (f *refusal) Error() string { return f.reason }
+
+// nobody counts.
+func nobody(Kind) {}
 
 // tell answers with the refusal, which no cache may keep.
 func (f *refusal) tell(refuse Refuse, w http.ResponseWriter, r *http.Request) {

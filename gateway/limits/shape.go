@@ -22,13 +22,13 @@ type shape struct{ pathLength, pathDepth int }
 func (s shape) check(r *http.Request) *refusal {
 	switch {
 	case len(r.RequestURI) > s.pathLength:
-		return &refusal{status: http.StatusRequestURITooLong, reason: fmt.Sprintf("The address is longer than the %d bytes that this gateway reads.", s.pathLength)}
+		return &refusal{kind: KindShape, status: http.StatusRequestURITooLong, reason: fmt.Sprintf("The address is longer than the %d bytes that this gateway reads.", s.pathLength)}
 	case strings.Count(r.URL.Path, "/") > s.pathDepth:
-		return &refusal{status: http.StatusBadRequest, reason: fmt.Sprintf("The path has more than the %d parts that this gateway follows.", s.pathDepth)}
+		return &refusal{kind: KindShape, status: http.StatusBadRequest, reason: fmt.Sprintf("The path has more than the %d parts that this gateway follows.", s.pathDepth)}
 	case reads(r) && r.ContentLength != 0:
-		return &refusal{status: http.StatusBadRequest, reason: "A " + r.Method + " request has no body here.", last: true}
+		return &refusal{kind: KindShape, status: http.StatusBadRequest, reason: "A " + r.Method + " request has no body here.", last: true}
 	case reads(r) && unknownFormat(r):
-		return &refusal{status: http.StatusBadRequest, reason: "The Accept header asks for a format that this gateway does not know."}
+		return &refusal{kind: KindShape, status: http.StatusBadRequest, reason: "The Accept header asks for a format that this gateway does not know."}
 	}
 	return nil
 }

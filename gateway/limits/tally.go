@@ -49,12 +49,12 @@ func (t *tally) enter(key netip.Addr, now time.Time) (*visitor, *refusal) {
 		v.idle = t.idle.PushBack(v)
 	}
 	if t.most > 0 && v.running >= t.most {
-		return nil, &refusal{status: http.StatusTooManyRequests, retry: time.Second,
+		return nil, &refusal{kind: KindClient, status: http.StatusTooManyRequests, retry: time.Second,
 			reason: fmt.Sprintf("Your address has %d requests in progress, the most that this gateway answers at once.", v.running)}
 	}
 	if t.rate > 0 && !v.bucket.AllowN(now, 1) {
 		t.trim()
-		return nil, &refusal{status: http.StatusTooManyRequests, retry: max(time.Second, time.Duration(float64(time.Second)/float64(t.rate))),
+		return nil, &refusal{kind: KindRate, status: http.StatusTooManyRequests, retry: max(time.Second, time.Duration(float64(time.Second)/float64(t.rate))),
 			reason: fmt.Sprintf("Your address sends more than the %g requests a second that this gateway answers.", float64(t.rate))}
 	}
 	v.running++

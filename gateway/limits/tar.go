@@ -39,7 +39,7 @@ func (e *shallowEntries) Next() bool {
 	_, isDir := e.DirIterator.Node().(files.Directory)
 	if len(e.Name()) > e.dir.length || (isDir && e.dir.levels == 0) {
 		e.deep = fmt.Errorf("the directories within each other are more, or their names longer, than this gateway archives")
-		cut(e.dir.ctx, http.StatusGone, e.deep)
+		cut(e.dir.ctx, KindSize, http.StatusGone, e.deep)
 		return false
 	}
 	return true

@@ -24,7 +24,8 @@ type WorkOptions struct {
 	Duration   time.Duration                    // of a response as a whole
 	MaxBytes   int64                            // of a response's body
 
-	Refuse Refuse // nil: Plain
+	Refuse  Refuse     // nil: Plain
+	Refused func(Kind) // is told of each refusal; nil: nobody is
 }
 
 // Work lets a bounded number of requests through to next, and ends those that take too long: 429 if all places are taken,
@@ -38,6 +39,9 @@ func Work(o WorkOptions, next http.Handler) http.Handler {
 }
 
 func newWork(o WorkOptions, patience time.Duration, next http.Handler) *work {
+	if o.Refused == nil {
+		o.Refused = nobody
+	}
 	if o.Client == nil {
 		o.Client = func(*http.Request) netip.Addr { return netip.Addr{} }
 	}
@@ -45,13 +49,13 @@ func newWork(o WorkOptions, patience time.Duration, next http.Handler) *work {
 		WorkOptions: o,
 		slots:       &slots{most: o.Concurrent, patience: patience},
 		next:        next,
-		full: &refusal{status: http.StatusTooManyRequests, retry: 5 * time.Second,
+		full: &refusal{kind: KindFull, status: http.StatusTooManyRequests, retry: 5 * time.Second,
 			reason: "This gateway answers as many requests at once as it can."},
-		yields: &refusal{status: http.StatusServiceUnavailable, retry: 10 * time.Second,
+		yields: &refusal{kind: KindYields, status: http.StatusServiceUnavailable, retry: 10 * time.Second,
 			reason: "This gateway has too much to do to go on waiting for this content."},
-		overdue: &refusal{status: http.StatusGatewayTimeout,
+		overdue: &refusal{kind: KindDuration, status: http.StatusGatewayTimeout,
 			reason: fmt.Sprintf("The answer took longer than the %s that this gateway allows.", o.Duration)},
-		tooLong: &refusal{status: http.StatusGone,
+		tooLong: &refusal{kind: KindSize, status: http.StatusGone,
 			reason: fmt.Sprintf("The answer is longer than the %d bytes that this gateway sends.", o.MaxBytes)},
 	}
 }
@@ -77,13 +81,14 @@ func (k *work) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := &answer{ResponseWriter: w, work: k, ctx: ctx, end: end}
 	if a.slot = k.slots.take(k.Client(r), a.giveWay, k.yields); a.slot == nil {
+		k.Refused(k.full.kind)
 		k.full.tell(k.Refuse, w, r)
 		return
 	}
 	defer k.slots.give(a.slot)
 	if k.Retrieval > 0 {
 		a.timer = time.AfterFunc(k.Retrieval, func() {
-			end(&refusal{status: http.StatusGatewayTimeout,
+			end(&refusal{kind: KindStalled, status: http.StatusGatewayTimeout,
 				reason: fmt.Sprintf("Nothing of this content came within %s: %s", k.Retrieval, state.Summary())})
 		})
 		defer a.timer.Stop()
@@ -95,8 +100,11 @@ func (k *work) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // finish tells a client whose request was ended why, or cuts a response that has begun.
 func (k *work) finish(a *answer, w http.ResponseWriter, r *http.Request) {
 	ended := a.ended()
+	if ended == nil {
+		return
+	}
+	k.Refused(ended.kind)
 	switch {
-	case ended == nil:
 	case a.begun:
 		outer, ok := r.Context().Value(endingKey{}).(*ending)
 		if !ok {
@@ -190,8 +198,8 @@ type workKey struct{}
 
 // cut ends the request of ctx: with a status if its answer has not begun, else so that nobody takes it for complete. The
 // content handler alone would end it as if all had been sent.
-func cut(ctx context.Context, status int, why error) {
+func cut(ctx context.Context, kind Kind, status int, why error) {
 	if end, ok := ctx.Value(workKey{}).(context.CancelCauseFunc); ok {
-		end(&refusal{status: status, reason: why.Error()})
+		end(&refusal{kind: kind, status: status, reason: why.Error()})
 	}
 }

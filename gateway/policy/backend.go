@@ -25,7 +25,9 @@ type allowedBackend struct {
 	policy *Policy
 }
 
-func (b allowedBackend) refuse(p path.Path) error { return denied(p.String(), b.policy.Path(p)) }
+func (b allowedBackend) refuse(p path.Path) error {
+	return b.policy.refuse(p.String(), b.policy.Path(p))
+}
 
 // refuseFound refuses what a path has led to, even if nobody has read its block yet, and closes it.
 func (b allowedBackend) refuseFound(md boxo.ContentPathMetadata, found io.Closer) error {

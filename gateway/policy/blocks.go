@@ -25,7 +25,7 @@ func (p *Policy) Blocks(of blockservice.BlockService) blockservice.BlockService 
 	return blockservice.New(allowedStore{of.Blockstore(), p}, wider, o...)
 }
 
-func (p *Policy) refuseBlock(c cid.Cid) error { return denied(c.String(), p.Block(c)) }
+func (p *Policy) refuseBlock(c cid.Cid) error { return p.refuse(c.String(), p.Block(c)) }
 
 // allowedStore is a blockstore without the denied blocks.
 type allowedStore struct {

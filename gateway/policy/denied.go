@@ -14,10 +14,11 @@ type Denied struct {
 // also where it was wrapped so that only its words are left.
 func (d *Denied) Error() string { return d.What + " is blocked and cannot be provided" }
 
-// denied is the error for what a verdict denies, nil if it does not.
-func denied(what string, v Verdict) error {
+// refuse is the error for what a verdict denies, nil if it does not.
+func (p *Policy) refuse(what string, v Verdict) error {
 	if !v.Denied {
 		return nil
 	}
+	p.refusals.Add(1)
 	return boxo.NewErrorStatusCode(&Denied{What: what, Verdict: v}, v.Status)
 }

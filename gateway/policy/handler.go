@@ -16,6 +16,7 @@ func (p *Policy) Wrap(next http.Handler, refuse func(w http.ResponseWriter, r *h
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/ipfs/") || strings.HasPrefix(r.URL.Path, "/ipns/") {
 			if v := p.request(r.URL.Path); v.Denied {
+				p.refusals.Add(1)
 				p.log.Debug("a request was refused", "path", r.URL.Path, "list", v.List, "rule", v.Rule)
 				refuse(w, r, v)
 				return

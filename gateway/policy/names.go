@@ -24,7 +24,7 @@ func (n allowedNames) Resolve(ctx context.Context, p path.Path, options ...names
 	step := append(options[:len(options):len(options)], namesys.ResolveWithDepth(1))
 	found := namesys.Result{Path: p}
 	for depth := 1; ; depth++ {
-		if err := denied(found.Path.String(), n.policy.Path(found.Path)); err != nil {
+		if err := n.policy.refuse(found.Path.String(), n.policy.Path(found.Path)); err != nil {
 			return namesys.Result{}, err
 		}
 		if depth > 1 && !found.Path.Mutable() {

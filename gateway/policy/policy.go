@@ -46,6 +46,8 @@ type Policy struct {
 	mu      sync.Mutex // held to put other rules into force
 	entries []*list    // of the cluster
 	rules   atomic.Pointer[rules]
+
+	refusals atomic.Uint64
 }
 
 // Open reads the lists in the directories, and those that were fetched before. A list that cannot be read is left out,
@@ -137,6 +139,9 @@ func (p *Policy) renew() {
 // the response with it, and gives it to nobody when the generation is another: what the response was made of may be
 // denied since.
 func (p *Policy) Generation() uint64 { return p.rules.Load().generation }
+
+// Refusals is how often something was refused since Open: paths, names and blocks. One request may count more than once.
+func (p *Policy) Refusals() uint64 { return p.refusals.Load() }
 
 // Path judges a content path: /ipfs/CID, /ipns/NAME, with or without more behind. It asks nobody, so it does not find out
 // what the path leads to; see [Policy.Backend].

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	logging "github.com/ipfs/go-log/v2"
+	mprome "github.com/ipfs/go-metrics-prometheus"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/plugin/loader"
 	"github.com/ipfs/kubo/repo/fsrepo"
@@ -14,8 +15,8 @@ import (
 // name it would look into the working directory.
 const noRepo = "/nonexistent"
 
-// loadPlugins registers kubo's datastores and codecs, our datastore of blocks, and our parts in place of kubo's, which is
-// to be done once in a process however many nodes it runs, and keeps the libraries' loggers to errors.
+// loadPlugins registers kubo's datastores and codecs, our datastore of blocks, our parts in place of kubo's, and the metrics of
+// its libraries, which is to be done once in a process however many nodes it runs, and keeps the libraries' loggers to errors.
 var loadPlugins = sync.OnceValue(func() error {
 	logging.SetAllLoggers(logging.LevelError)
 	// These log what they also return, which then shows twice.
@@ -38,5 +39,8 @@ var loadPlugins = sync.OnceValue(func() error {
 		return fmt.Errorf("register the datastore of blocks: %w", err)
 	}
 	core.RegisterFXOptionFunc(replaceParts)
+	if err := mprome.Inject(); err != nil {
+		return fmt.Errorf("register the metrics of kubo's libraries: %w", err)
+	}
 	return nil
 })

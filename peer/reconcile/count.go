@@ -10,16 +10,11 @@ import (
 func (r *Reconciler) Unfinished() vitals.Pins {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	counted := vitals.Pins{Scanning: r.scanning.Load()}
-	for _, op := range r.unsettled {
-		switch op.status {
-		case api.TrackerStatusPinQueued:
-			counted.Queued++
-		case api.TrackerStatusPinning:
-			counted.Pinning++
-		case api.TrackerStatusPinError, api.TrackerStatusUnpinError:
-			counted.Failed++
-		}
+	by := r.unsettled.by
+	return vitals.Pins{
+		Queued:   by[api.TrackerStatusPinQueued],
+		Pinning:  by[api.TrackerStatusPinning],
+		Failed:   by[api.TrackerStatusPinError] + by[api.TrackerStatusUnpinError],
+		Scanning: r.scanning.Load(),
 	}
-	return counted
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ type Reconciler struct {
 	changes  changes
 
 	mu        sync.Mutex
-	unsettled map[cid.Cid]operation
+	unsettled unsettled
 	watchers  map[cid.Cid]map[chan struct{}]struct{}
 }
 
@@ -76,6 +77,7 @@ type operation struct {
 	attempts int
 	err      error // of the latest attempt
 	progress *merkledag.ProgressTracker
+	place    *list.Element // among all, by age
 }
 
 // New makes a reconciler; Serve sets it to work.
@@ -86,7 +88,7 @@ func New(o Options) *Reconciler {
 		slots:     make(chan struct{}, o.Workers),
 		parked:    make(chan struct{}, maxParked),
 		rescan:    make(chan struct{}, 1),
-		unsettled: make(map[cid.Cid]operation),
+		unsettled: newUnsettled(),
 		watchers:  make(map[cid.Cid]map[chan struct{}]struct{}),
 	}
 }
@@ -161,21 +163,21 @@ func (r *Reconciler) enqueue(c cid.Cid, fresh bool) {
 func (r *Reconciler) markQueued(c cid.Cid) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	op := r.unsettled[c]
+	op := r.unsettled.at(c)
 	if op.status == api.TrackerStatusPinning || op.status == api.TrackerStatusUnpinning {
 		return
 	}
 	op.status, op.since, op.progress = api.TrackerStatusPinQueued, time.Now(), nil
-	r.unsettled[c] = op
+	r.unsettled.set(c, op)
 }
 
 // mark notes what is being done about c from now on, and returns where to count its blocks.
 func (r *Reconciler) mark(c cid.Cid, status api.TrackerStatus) *merkledag.ProgressTracker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	op := r.unsettled[c]
+	op := r.unsettled.at(c)
 	op.status, op.since, op.progress = status, time.Now(), new(merkledag.ProgressTracker)
-	r.unsettled[c] = op
+	r.unsettled.set(c, op)
 	return op.progress
 }
 
@@ -190,18 +192,18 @@ func (r *Reconciler) settle(c cid.Cid, err error) {
 		default:
 		}
 	}
-	op := r.unsettled[c]
+	op := r.unsettled.at(c)
 	ended, failed := api.TrackerStatusPinned, api.TrackerStatusPinError
 	if op.status == api.TrackerStatusUnpinning {
 		ended, failed = api.TrackerStatusUnpinned, api.TrackerStatusUnpinError
 	}
 	now := time.Now()
 	if err == nil {
-		delete(r.unsettled, c)
+		r.unsettled.remove(c)
 		r.changes.add(Change{Cid: api.NewCid(c), Status: ended, At: now})
 		return
 	}
-	r.unsettled[c] = operation{status: failed, since: now, attempts: op.attempts + 1, err: err}
+	r.unsettled.set(c, operation{status: failed, since: now, attempts: op.attempts + 1, err: err})
 	r.changes.add(Change{api.NewCid(c), failed, err.Error(), now})
 	wait := min(retryMin<<min(op.attempts, 20), retryMax)
 	r.logger.Warn("pin is not as the pinset wants it; will retry", "cid", c, "attempt", op.attempts+1, "retry_in", wait, "error", err)
@@ -211,6 +213,6 @@ func (r *Reconciler) settle(c cid.Cid, err error) {
 func (r *Reconciler) operation(c cid.Cid) (operation, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	op, ok := r.unsettled[c]
+	op, ok := r.unsettled.operations[c]
 	return op, ok
 }

@@ -36,7 +36,7 @@ func TestFollowsThePinset(t *testing.T) {
 func (g *rig) unsettledCount() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.unsettled)
+	return len(g.unsettled.operations)
 }
 
 func TestFetchesFromTheNodesOfOthers(t *testing.T) {
@@ -192,7 +192,7 @@ func TestFailedPinIsRetried(t *testing.T) {
 func (g *rig) failForLong(pin api.Pin) {
 	g.t.Helper()
 	g.mu.Lock()
-	g.unsettled[pin.Cid.Cid] = operation{attempts: 15}
+	g.unsettled.set(pin.Cid.Cid, operation{attempts: 15})
 	g.mu.Unlock()
 	g.feed.set(pin)
 	g.eventually("the attempt fails", func() bool { return g.status(pin).Status == api.TrackerStatusPinError })

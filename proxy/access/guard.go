@@ -18,8 +18,10 @@ const peerHeader = "X-Underlay-Peer"
 // Options configure a Guard. Registry is required.
 type Options struct {
 	Registry   *Registry
-	AdminToken string                              // may do everything on this peer; empty: there is none
-	Kubo       map[string]*kuboconfig.RPCAuthScope // kubo's own authorizations
+	AdminToken string // may do everything on this peer; empty: there is none
+	// MetricsToken may read the metrics of this peer, and nothing else. Like AdminToken it needs no quorum; empty: there is none.
+	MetricsToken string
+	Kubo         map[string]*kuboconfig.RPCAuthScope // kubo's own authorizations
 	// Open says that whoever reaches this peer may do everything as long as there is no credential at all.
 	Open   bool
 	Logger *slog.Logger
@@ -29,6 +31,7 @@ type Options struct {
 type Guard struct {
 	registry  *Registry
 	admin     []byte // hash of the admin token, nil if there is none
+	metrics   []byte // likewise of the token for metrics
 	kubo      []kuboUser
 	open      bool
 	logger    *slog.Logger
@@ -47,6 +50,9 @@ func New(o Options) *Guard {
 	}
 	if o.AdminToken != "" {
 		g.admin = hashSecret(o.AdminToken)
+	}
+	if o.MetricsToken != "" {
+		g.metrics = hashSecret(o.MetricsToken)
 	}
 	g.api = newAPI(g)
 	return g
@@ -165,6 +171,9 @@ func (g *Guard) identify(r *http.Request) (Identity, *refusal) {
 	}
 	if g.admin != nil && subtle.ConstantTimeCompare(g.admin, hashSecret(secret)) == 1 {
 		return Identity{Kind: KindSettings, Scopes: Admin}, nil
+	}
+	if g.metrics != nil && subtle.ConstantTimeCompare(g.metrics, hashSecret(secret)) == 1 {
+		return Identity{Kind: KindMetrics}, nil
 	}
 	if basic && !looksLikeToken(secret) {
 		return g.user(r, user, secret)

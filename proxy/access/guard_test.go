@@ -278,3 +278,22 @@ func BenchmarkCheck(b *testing.B) {
 		})
 	}
 }
+
+// The token for metrics opens nothing but those, also while no quorum can say what else is valid.
+func TestMetricsToken(t *testing.T) {
+	const token = "the token of the monitoring system"
+	r := newRigs(t, 1, func(o *Options) { o.MetricsToken, o.AdminToken = token, adminToken })[0]
+	for path, want := range map[string]int{
+		"/metrics": passed, "/metrics/history": passed, "/metricsx": 403, "/id": 403, "/monitor/metrics": 403, "/access/self": 403, "/metrics/../id": 403,
+	} {
+		if w := r.ask("GET", path, token, ""); w.Code != want {
+			t.Errorf("%s: %d %s, want %d", path, w.Code, w.Body, want)
+		}
+	}
+	if w := r.ask("GET", "/metrics", token+"x", ""); w.Code != 401 {
+		t.Errorf("another token: %d %s", w.Code, w.Body)
+	}
+	if w := r.ask("POST", "/api/v0/id", token, ""); w.Code != 403 {
+		t.Errorf("a command: %d %s", w.Code, w.Body)
+	}
+}

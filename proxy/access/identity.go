@@ -24,6 +24,7 @@ const (
 	KindToken       = "token"
 	KindUser        = "user"
 	KindSettings    = "settings"    // the admin token of this peer's settings
+	KindMetrics     = "metrics"     // the token for metrics of this peer's settings
 	KindKubo        = "kubo"        // one of kubo's own authorizations
 	KindCertificate = "certificate" // of a client, where nothing else is needed
 	KindAnybody     = "anybody"     // where nothing is needed
@@ -61,6 +62,9 @@ func (i Identity) String() string {
 func (i Identity) may(path string, need Scopes) bool {
 	if i.kubo != nil {
 		return i.kubo.may(path)
+	}
+	if i.Kind == KindMetrics {
+		return path == metricsPath || path == historyPath
 	}
 	return i.Scopes.allows(need)
 }

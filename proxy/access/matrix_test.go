@@ -111,7 +111,7 @@ func matrixCalls() (calls []call) {
 		"GET /access/self", "GET /access/tokens", "POST /access/tokens", "GET /access/tokens/{id}",
 		"PUT /access/tokens/{id}", "DELETE /access/tokens/{id}",
 		"GET /access/users", "POST /access/users", "GET /access/users/{id}", "PUT /access/users/{id}", "DELETE /access/users/{id}",
-		"POST /token", "POST /anything/else",
+		"POST /token", "GET /metrics", "GET /metrics/history", "POST /anything/else",
 	} {
 		method, path, _ := strings.Cut(r, " ")
 		calls = append(calls, call{r, method, strings.ReplaceAll(path, "{id}", "x")})

@@ -69,6 +69,8 @@ func routeTable() map[string]Scopes {
 		"GET /health/alerts":        Read,
 		"GET /health/bandwidth":     Read,
 		"GET /health/consensus":     Read,
+		"GET " + metricsPath:        Read,
+		"GET " + historyPath:        Read,
 		"GET /monitor/metrics":      Read,
 		"GET /monitor/metrics/{id}": Read,
 		"GET /backup":               Admin,
@@ -94,6 +96,12 @@ func routeTable() map[string]Scopes {
 
 // apiPath is where kubo's commands are.
 const apiPath = "/api/v0/"
+
+// Where a peer's metrics are, and what it remembers of them.
+const (
+	metricsPath = "/metrics"
+	historyPath = "/metrics/history"
+)
 
 // endless tells that a request goes on for as long as its client wants, or may take so long that it comes to the same: it
 // tells what happens, or how all pins stand.
@@ -155,17 +163,39 @@ func (n *needs) of(r *http.Request) (need Scopes, known bool) {
 	return Admin, false
 }
 
-// ofCommand finds a command as kubo does: what follows its name is an argument. A name that others continue is looked up
-// only when none of those is meant, so refs/local is not taken for the command refs on a path called local.
+// Route names what a request is for as it stands in the tables: the name of one of kubo's commands, or a path with its
+// parameters in braces; empty if it stands in none.
+func (g *Guard) Route(method, path string) string { return g.needs.route(method, path) }
+
+func (n *needs) route(method, path string) string {
+	if command, ok := strings.CutPrefix(path, apiPath); ok {
+		name, _ := n.command(command)
+		return name
+	}
+	_, pattern := n.known.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}})
+	_, route, _ := strings.Cut(pattern, " ")
+	return route
+}
+
+// ofCommand returns what a command needs.
 func (n *needs) ofCommand(p string) (need Scopes, known bool) {
+	if name, known := n.command(p); known {
+		return n.commands[name], true
+	}
+	return Admin, false
+}
+
+// command finds a command as kubo does: what follows its name is an argument. A name that others continue is looked up
+// only when none of those is meant, so refs/local is not taken for the command refs on a path called local.
+func (n *needs) command(p string) (name string, known bool) {
 	p = strings.TrimSuffix(p, "/")
 	for {
-		if need, ok := n.commands[p]; ok {
-			return need, true
+		if _, ok := n.commands[p]; ok {
+			return p, true
 		}
 		cut := strings.LastIndexByte(p, '/')
 		if cut < 0 {
-			return Admin, false
+			return "", false
 		}
 		p = p[:cut]
 	}

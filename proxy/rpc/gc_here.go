@@ -19,6 +19,8 @@ import (
 type Collector interface {
 	// DropUnwanted takes the local pins away that the pinset, as of now, does not want on this peer.
 	DropUnwanted(ctx context.Context) error
+	// Collection notes that a collection runs until end is called.
+	Collection(ctx context.Context) (end func())
 	// Collecting is the node's pinner as the collection has to see it.
 	Collecting() pin.Pinner
 }
@@ -43,6 +45,7 @@ func collectHere(k kubo, o Options, patience time.Duration) http.Handler {
 			return nil, NoteFailure(r.Context(), err)
 		}
 		atEnd(r.Context(), release)
+		atEnd(r.Context(), o.Collect.Collection(r.Context()))
 		node := *o.Node
 		node.Blockstore, node.Pinning, node.FilesRoot = store, o.Collect.Collecting(), files
 		return &node, nil

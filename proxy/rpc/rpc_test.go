@@ -98,6 +98,9 @@ func joinRPC(t testing.TB, network *proxytest.Network, name string, pinset *mapP
 	return r
 }
 
+// Collection implements Collector.
+func (r *rpcRig) Collection(context.Context) func() { return func() {} }
+
 // DropUnwanted implements Collector.
 func (r *rpcRig) DropUnwanted(context.Context) error {
 	r.dropped.Add(1)
