@@ -11,7 +11,6 @@ import (
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/console"
-	"github.com/underlay/underlay/proxy/overview"
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
 	"github.com/underlay/underlay/proxy/rpc"
@@ -23,24 +22,26 @@ type apis struct {
 	rest    http.Handler
 	pinning *psa.Service
 	console *console.Console
-	vitals  http.Handler // what other members ask of this peer for their consoles
+	surveys surveys
 }
 
 // openAPIs makes the private APIs of a peer whose RPC API listens on l. Their streams end with ctx; they are not ready any more
 // when ending ends.
-func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, denied *denials, l net.Listener, logger *slog.Logger) (apis, error) {
+func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, denied *denials, m *meter.Meter, l net.Listener, logger *slog.Logger) (apis, error) {
 	api, err := rpc.New(rpcOptions(conf, p, l, logger))
 	if err != nil {
 		return apis{}, err
 	}
-	look := overview.New(p, p, logger)
-	pages, err := console.New(console.Options{Overview: look, Version: version, Logger: logger})
+	asked := newSurveys(p, m, logger)
+	pages, err := console.New(console.Options{
+		Overview: asked.overview, Links: asked.links, Hours: asked.hours, Events: p, Version: version, Logger: logger,
+	})
 	if err != nil {
 		return apis{}, err
 	}
 	return apis{
-		rpc: api, rest: rest.New(restOptions(ctx, ending, p, denied, logger)), pinning: psa.New(psaOptions(p, logger)),
-		console: pages, vitals: look.Handler(),
+		rpc: api, rest: rest.New(restOptions(ctx, ending, p, denied, asked, logger)), pinning: psa.New(psaOptions(p, logger)),
+		console: pages, surveys: asked,
 	}, nil
 }
 

@@ -129,7 +129,7 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 var errEnding = errors.New("this peer is about to stop")
 
 // restOptions needs to know when the listeners will end, and before that whether the process has been told to.
-func restOptions(ctx, ending context.Context, p *peer.Peer, denied *denials, logger *slog.Logger) rest.Options {
+func restOptions(ctx, ending context.Context, p *peer.Peer, denied *denials, asked surveys, logger *slog.Logger) rest.Options {
 	return rest.Options{
 		Cluster: p.API(),
 		Monitor: p.Monitor(),
@@ -142,6 +142,8 @@ func restOptions(ctx, ending context.Context, p *peer.Peer, denied *denials, log
 		},
 		Pinset:    p,
 		Events:    p,
+		Overview:  asked.overview,
+		Links:     asked.links,
 		Denylist:  denied.list,
 		Ending:    ctx,
 		Consensus: p.Consensus,

@@ -61,7 +61,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	ctx, end := outlive(ctx, conf.DrainDelay, gw.Drain)
 	defer end()
 	figures.WatchReady(gw.Ready, func() bool { return ending.Err() == nil && p.Ready() == nil })
-	private, err := openAPIs(ctx, ending, conf, p, denied, listeners.api, logger)
+	private, err := openAPIs(ctx, ending, conf, p, denied, figures, listeners.api, logger)
 	if err != nil {
 		return err
 	}

@@ -77,6 +77,7 @@ func TestOpenAPI(t *testing.T) {
 		{"restore", http.MethodPost, "/restore?force=true", string(backup), 200},
 		{"restore", http.MethodPost, "/restore", "no backup", 400},
 		{"consensus", http.MethodGet, "/health/consensus", "", 200},
+		{"overview", http.MethodGet, "/overview", "", 200},
 	} {
 		show(e)
 	}

@@ -8,9 +8,9 @@ import (
 // Alert is something that is wrong.
 type Alert struct {
 	// Grave says that the cluster, or a part of it, does not do its work; others only want to be looked at.
-	Grave bool
-	Text  string
-	Since time.Time // zero: unknown
+	Grave bool      `json:"grave"`
+	Text  string    `json:"text"`
+	Since time.Time `json:"since,omitzero"` // zero: unknown
 }
 
 const (
@@ -37,7 +37,7 @@ func alerts(o Overview) []Alert {
 			others = append(others, p.complaints(o)...)
 		}
 	}
-	return append(grave, others...)
+	return append(append([]Alert{}, grave...), others...)
 }
 
 // complaints lists what is wrong with a peer that answers.

@@ -1,0 +1,59 @@
+// Charts of the last hour. What they show stands in the tables below them too, which are their legends: a line is drawn as the
+// sign beside the name of its peer.
+(() => {
+  'use strict'
+  const every = 10000
+  const height = 140
+  const charts = new Map()
+
+  // A chart is made here, so it stays when the page around it is renewed.
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = old => !old.classList?.contains('chart')
+
+  const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+
+  const drawnAs = swatch => {
+    const { stroke, strokeDasharray } = getComputedStyle(swatch)
+    return { stroke, width: 1.5, dash: strokeDasharray === 'none' ? [] : strokeDasharray.split(',').map(parseFloat) }
+  }
+
+  const make = (place, figure, data) => {
+    const signs = place.closest('figure').querySelectorAll('.swatch line')
+    const axis = { stroke: css('--soft'), grid: { stroke: css('--line'), width: 1 }, ticks: { stroke: css('--line'), width: 1 } }
+    return new uPlot({
+      width: place.clientWidth,
+      height,
+      legend: { show: false },
+      cursor: { show: false },
+      scales: { y: { range: (_, least, most) => [Math.min(0, least), most > 0 ? most * 1.1 : 1] } },
+      axes: [
+        { ...axis, space: 60, values: (_, times) => times.map(at => new Date(at * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })) },
+        { ...axis, size: 58, values: (_, values) => values.map(v => `${(v / figure.scale).toLocaleString([], { maximumFractionDigits: 2 })}`) }
+      ],
+      series: [{}, ...figure.lines.map((line, i) => ({ label: line.label, spanGaps: true, points: { show: data[0].length < 3 }, ...drawnAs(signs[i]) }))]
+    }, data, place)
+  }
+
+  const draw = hour => {
+    for (const figure of hour.figures) {
+      const place = document.querySelector(`[data-figure="${figure.name}"]`)
+      const data = [hour.times, ...figure.lines.map(line => line.values)]
+      charts.get(place)?.destroy()
+      if (place && place.closest('figure').querySelectorAll('.swatch').length === figure.lines.length) charts.set(place, make(place, figure, data))
+    }
+  }
+
+  const load = async () => {
+    if (document.hidden) return
+    try {
+      const answer = await fetch('/ui/health/hour')
+      if (answer.ok) draw(await answer.json())
+    } catch {
+      // The page says already that the peer does not answer.
+    }
+  }
+  load()
+  setInterval(load, every)
+  document.addEventListener('visibilitychange', load)
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', load)
+  addEventListener('resize', () => charts.forEach((chart, place) => chart.setSize({ width: place.clientWidth, height })))
+})()
