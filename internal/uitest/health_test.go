@@ -71,24 +71,24 @@ func counts(b *browser.Tab, within time.Duration, want int64, selector string) {
 	})
 }
 
-// isDrawn waits until the chart of a figure has been drawn with lines in the colours of its legend.
+// isDrawn waits until the chart of a figure has been drawn with lines or dots in the colours of its legend.
 func isDrawn(b *browser.Tab, figure string) {
 	b.T.Helper()
 	const pixels = `(() => {
 		const place = document.querySelector('#figure-%s')
 		const canvas = place.querySelector('canvas')
 		if (!canvas) return -1
-		const [r, g, b] = getComputedStyle(place.querySelector('.swatch line')).stroke.match(/\d+/g).map(Number)
+		const colours = [...place.querySelectorAll('.swatch line')].map(l => getComputedStyle(l).stroke.match(/\d+/g).map(Number))
 		const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
 		let found = 0
 		for (let i = 0; i < data.length; i += 4)
-			if (data[i + 3] > 200 && Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) < 30) found++
+			if (data[i + 3] > 200 && colours.some(([r, g, b]) => Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) < 30)) found++
 		return found
 	})()`
 	expression := strings.Replace(pixels, "%s", figure, 1)
 	itest.Eventually(b.T, time.Minute, func() error {
 		if n := browser.Evaluate[int64](b, expression); n < 3 {
-			return fmt.Errorf("the chart of %s has %d pixels of its first line", figure, n)
+			return fmt.Errorf("the chart of %s has %d pixels in the colours of its lines", figure, n)
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@
   'use strict'
   const every = 10000
   const height = 140
+  const few = 30 // values of a line, below which each is a dot
   const charts = new Map()
 
   // A chart is made here, so it stays when the page around it is renewed.
@@ -29,7 +30,7 @@
         { ...axis, space: 60, values: (_, times) => times.map(at => new Date(at * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })) },
         { ...axis, size: 58, values: (_, values) => values.map(v => `${(v / figure.scale).toLocaleString([], { maximumFractionDigits: 2 })}`) }
       ],
-      series: [{}, ...figure.lines.map((line, i) => ({ label: line.label, spanGaps: true, points: { show: data[0].length < 3 }, ...drawnAs(signs[i]) }))]
+      series: [{}, ...figure.lines.map((line, i) => ({ label: line.label, spanGaps: true, points: { show: line.values.filter(v => v !== null).length < few, size: 4 }, ...drawnAs(signs[i]) }))]
     }, data, place)
   }
 
