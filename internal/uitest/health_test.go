@@ -28,8 +28,8 @@ func TestHealth(t *testing.T) {
 	counts(b, live, 3, ".graph .vertex.node.good")
 	counts(b, live, 9, ".graph .link.good")
 	// Two samples make a mean, ten seconds apart.
-	says(b, time.Minute, "#figure-memory .values", "MiB")
-	says(b, time.Minute, "#figure-cpu .values", "cores")
+	says(b, time.Minute, "#figure-memory figcaption", "MiB")
+	says(b, time.Minute, "#figure-cpu .values", "0.")
 	for _, figure := range []string{"commit", "operations", "unsettled", "rpc", "gateway", "gateway_errors", "disk_free", "memory", "cpu"} {
 		isDrawn(b, figure)
 	}

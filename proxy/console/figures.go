@@ -124,11 +124,9 @@ func (l *line) say(f *figure) {
 			least, largest = *v, *v
 		}
 		least, largest = min(least, *v), max(largest, *v)
-		l.Now, l.Least, l.Most = f.text(*v), f.text(least), f.text(largest)
+		l.Now, l.Least, l.Most = decimal(*v/f.Scale), decimal(least/f.Scale), decimal(largest/f.Scale)
 	}
 }
-
-func (f *figure) text(v float64) string { return strings.TrimSpace(decimal(v/f.Scale) + " " + f.Unit) }
 
 // decimal writes a number with as many digits as one looks at.
 func decimal(v float64) string {

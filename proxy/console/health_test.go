@@ -100,12 +100,12 @@ func TestHour(t *testing.T) {
 	c := newConsole(t, f)
 	page := get(c, "/ui/health").Body.String()
 	row := regexp.MustCompile(`(?s)id="title-commit">.*?</figure>`).FindString(page)
-	for _, want := range []string{">4.5 ms<", ">2 ms<", ">1 ms<", "hue-0 dash-0", "hue-1 dash-1", `data-label="Most">–<`} {
+	for _, want := range []string{"<small>ms</small>", ">4.5<", ">2<", ">1<", "hue-0 dash-0", "hue-1 dash-1", `data-label="Most">–<`} {
 		if !strings.Contains(row, want) {
 			t.Errorf("the figure does not have %q: %s", want, row)
 		}
 	}
-	for _, want := range []string{">3 MiB<", "Of c there are no figures: no answer."} {
+	for _, want := range []string{"Memory<small>MiB</small>", ">3<", "Of c there are no figures: no answer."} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}

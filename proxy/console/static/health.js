@@ -4,11 +4,14 @@
   'use strict'
   const every = 10000
   const height = 140
+  const shortest = 300 // seconds that a chart shows at least
   const few = 30 // values of a line, below which each is a dot
   const charts = new Map()
 
   // A chart is made here, so it stays when the page around it is renewed.
   Idiomorph.defaults.callbacks.beforeNodeMorphed = old => !old.classList?.contains('chart')
+
+  const clock = at => new Date(at * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 
   const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
@@ -25,10 +28,13 @@
       height,
       legend: { show: false },
       cursor: { show: false },
-      scales: { y: { range: (_, least, most) => [Math.min(0, least), most > 0 ? most * 1.1 : 1] } },
+      scales: {
+        x: { range: (_, first, last) => [Math.min(first, last - shortest), last] },
+        y: { range: (_, least, most) => [Math.min(0, least), most > 0 ? most * 1.1 : 1] }
+      },
       axes: [
-        { ...axis, space: 60, values: (_, times) => times.map(at => new Date(at * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })) },
-        { ...axis, size: 58, values: (_, values) => values.map(v => `${(v / figure.scale).toLocaleString([], { maximumFractionDigits: 2 })}`) }
+        { ...axis, incrs: [60, 300, 600, 900, 1200], values: (_, times) => times.map(clock) },
+        { ...axis, size: 58 }
       ],
       series: [{}, ...figure.lines.map((line, i) => ({ label: line.label, spanGaps: true, points: { show: line.values.filter(v => v !== null).length < few, size: 4 }, ...drawnAs(signs[i]) }))]
     }, data, place)
@@ -37,7 +43,7 @@
   const draw = hour => {
     for (const figure of hour.figures) {
       const place = document.querySelector(`[data-figure="${figure.name}"]`)
-      const data = [hour.times, ...figure.lines.map(line => line.values)]
+      const data = [hour.times, ...figure.lines.map(line => line.values.map(v => v === null ? null : v / figure.scale))]
       charts.get(place)?.destroy()
       if (place && place.closest('figure').querySelectorAll('.swatch').length === figure.lines.length) charts.set(place, make(place, figure, data))
     }
