@@ -39,12 +39,17 @@ func TestHealth(t *testing.T) {
 	shot{"health", url, "All are connected", script}.check(t, b)
 
 	b.Goto(url, 1280, "light")
+	isDrawn(b, "memory")
+	browser.Evaluate[bool](b, "document.querySelector('#figure-memory canvas').kept = true")
 	c.Kill(c.Peers[2])
 	says(b, live, "#links-"+c.Peers[2].ID, "does not answer")
 	counts(b, live, 4, ".graph .link.good") // two peers, and each with its node
 	counts(b, live, 5, ".graph .link.bad")
 	says(b, 4*live, "#live", "Of "+c.Peers[2].Name+" there are no figures")
 	isDrawn(b, "memory")
+	if !browser.Evaluate[bool](b, "document.querySelector('#figure-memory canvas').kept === true") {
+		t.Error("the charts are made anew when the page is renewed")
+	}
 	shot{"health-killed", url, "does not answer", script}.check(t, b)
 	c.Restart(c.Peers[2])
 	b.Goto(url, 1280, "light")

@@ -26,6 +26,7 @@ func TestOverview(t *testing.T) {
 	t.Run("weight", func(t *testing.T) { weighs(b.In(t), url) })
 	shot{"overview", url, "3 of 3 peers answer", script}.check(t, b)
 	t.Run("keyboard", func(t *testing.T) { skips(b.In(t), url) })
+	t.Run("a peer hangs", func(t *testing.T) { seesHang(b.In(t), c, script) })
 	t.Run("a peer is killed", func(t *testing.T) { seesKill(b.In(t), c, script) })
 }
 
@@ -62,6 +63,33 @@ func says(b *browser.Tab, within time.Duration, selector, want string) {
 		}
 		return nil
 	})
+}
+
+// seesHang stops the leader without ending it: within 5 s it is red, and another one leads.
+func seesHang(b *browser.Tab, c *itest.Cluster, script string) {
+	leader, others := leaderOf(b.T, c)
+	url := others[0].API + "/ui/"
+	b.Goto(url, 1280, "light")
+	says(b, live, "#summary", "3 of 3 peers answer, "+leader.Name+" leads.")
+	c.Pause(leader)
+	hung := time.Now()
+	says(b, live, "#peer-"+leader.ID, "does not answer")
+	b.T.Logf("seen to hang after %s", time.Since(hung).Round(time.Millisecond))
+	itest.Eventually(b.T, live-time.Since(hung), func() error {
+		role := browser.Evaluate[string](b, "document.querySelector('dl.figures dd').innerText")
+		for _, p := range others {
+			if strings.Contains(role, p.Name) {
+				return nil
+			}
+		}
+		return fmt.Errorf("the leader is %q", role)
+	})
+	b.T.Logf("another one leads after %s", time.Since(hung).Round(time.Millisecond))
+	shot{"hung", url, "does not answer", script}.check(b.T, b)
+	b.Goto(url, 1280, "light")
+	c.Resume(leader)
+	says(b, time.Minute, "#summary", "3 of 3 peers answer")
+	c.AwaitReady(c.Peers...)
 }
 
 // seesKill kills the leader and finds it red, and another leader; then what the last peer alone can tell; and at last that

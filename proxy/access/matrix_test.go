@@ -20,8 +20,8 @@ import (
 	"github.com/underlay/underlay/internal/testkit"
 	"github.com/underlay/underlay/proxy/access"
 	"github.com/underlay/underlay/proxy/console"
-	"github.com/underlay/underlay/proxy/proxytest"
 	"github.com/underlay/underlay/proxy/overview"
+	"github.com/underlay/underlay/proxy/proxytest"
 	"github.com/underlay/underlay/proxy/rest"
 )
 

@@ -17,8 +17,8 @@ import (
 	"github.com/ipfs/boxo/path/resolver"
 
 	"github.com/underlay/underlay/consensus"
-	"github.com/underlay/underlay/proxy/overview"
 	"github.com/underlay/underlay/proxy/fault"
+	"github.com/underlay/underlay/proxy/overview"
 )
 
 type badInput struct {

@@ -20,8 +20,9 @@
     return { stroke, width: 1.5, dash: strokeDasharray === 'none' ? [] : strokeDasharray.split(',').map(parseFloat) }
   }
 
-  const make = (place, figure, data) => {
-    const signs = place.closest('figure').querySelectorAll('.swatch line')
+  const isShort = (chart, i) => chart.data[i].filter(v => v !== null).length < few
+
+  const make = (place, figure, data, signs) => {
     const axis = { stroke: css('--soft'), grid: { stroke: css('--line'), width: 1 }, ticks: { stroke: css('--line'), width: 1 } }
     return new uPlot({
       width: place.clientWidth,
@@ -36,7 +37,7 @@
         { ...axis, incrs: [60, 300, 600, 900, 1200], values: (_, times) => times.map(clock) },
         { ...axis, size: 58 }
       ],
-      series: [{}, ...figure.lines.map((line, i) => ({ label: line.label, spanGaps: true, points: { show: line.values.filter(v => v !== null).length < few, size: 4 }, ...drawnAs(signs[i]) }))]
+      series: [{}, ...figure.lines.map((line, i) => ({ label: line.label, spanGaps: true, points: { show: isShort, size: 4 }, ...drawnAs(signs[i]) }))]
     }, data, place)
   }
 
@@ -44,8 +45,15 @@
     for (const figure of hour.figures) {
       const place = document.querySelector(`[data-figure="${figure.name}"]`)
       const data = [hour.times, ...figure.lines.map(line => line.values.map(v => v === null ? null : v / figure.scale))]
-      charts.get(place)?.destroy()
-      if (place && place.closest('figure').querySelectorAll('.swatch').length === figure.lines.length) charts.set(place, make(place, figure, data))
+      const chart = charts.get(figure.name)
+      if (chart && chart.series.length === data.length) {
+        chart.setData(data)
+        continue
+      }
+      chart?.destroy()
+      charts.delete(figure.name)
+      const signs = place.closest('figure').querySelectorAll('.swatch line')
+      if (signs.length === figure.lines.length) charts.set(figure.name, make(place, figure, data, signs)) // else the page is older
     }
   }
 
@@ -61,6 +69,10 @@
   load()
   setInterval(load, every)
   document.addEventListener('visibilitychange', load)
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', load)
-  addEventListener('resize', () => charts.forEach((chart, place) => chart.setSize({ width: place.clientWidth, height })))
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+    charts.forEach(chart => chart.destroy())
+    charts.clear()
+    load()
+  })
+  addEventListener('resize', () => charts.forEach(chart => chart.setSize({ width: chart.root.parentElement.clientWidth, height })))
 })()
