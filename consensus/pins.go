@@ -149,6 +149,10 @@ func (c *Consensus) Events(ctx context.Context, after Position, limit int) ([]Ev
 	return c.machine.Events(ctx, after, limit)
 }
 
+// Recent returns the latest changes of the pinset that this peer remembers, up to
+// limit of them, the oldest first.
+func (c *Consensus) Recent(limit int) []Event { return c.machine.Recent(limit) }
+
 // Removed lists the CIDs whose pins were removed on this peer behind entry seen,
 // some of them pinned again since, and returns the entry to name in the next
 // call. ok is false when it no longer knows, as in the first call: the caller then

@@ -93,17 +93,34 @@ func (p *Peer) followPinset(ctx context.Context, after consensus.Position, tell 
 			return err
 		}
 		for _, e := range found {
-			kind := event.Pinned
-			if e.Kind == consensus.OpUnpin {
-				kind = event.Unpinned
-			}
 			after = e.At
-			told := event.Event{ID: eventID(after), Index: after.Index, Type: kind, Cid: e.Cid.String(), Name: e.Name, At: time.Now()}
+			told := changeEvent(e)
+			told.At = time.Now()
 			if err := tell(told); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// changeEvent tells a change of the pinset, of which nobody has noted the time.
+func changeEvent(e consensus.Event) event.Event {
+	kind := event.Pinned
+	if e.Kind == consensus.OpUnpin {
+		kind = event.Unpinned
+	}
+	return event.Event{ID: eventID(e.At), Index: e.At.Index, Type: kind, Cid: e.Cid.String(), Name: e.Name}
+}
+
+// RecentEvents returns the latest changes of the pinset that this peer remembers, up to limit of them, the oldest first and
+// without their times, and the ID of the event behind which FollowEvents goes on from there.
+func (p *Peer) RecentEvents(limit int) (recent []event.Event, since string) {
+	since = eventID(consensus.Behind(p.consensus.Applied())) // first: what is applied meanwhile is among them
+	for _, e := range p.consensus.Recent(limit) {
+		recent = append(recent, changeEvent(e))
+		since = eventID(e.At)
+	}
+	return recent, since
 }
 
 // eventID is a position as text.

@@ -24,6 +24,12 @@ func (p *Peer) Vitals(ctx context.Context) (vitals.Vitals, error) {
 	if status.Leader != "" {
 		v.Consensus.Leader = status.Leader.String()
 	}
+	if len(status.Waiting) > 0 {
+		v.Consensus.Waiting = make(map[string]string)
+	}
+	for id, why := range status.Waiting {
+		v.Consensus.Waiting[id.String()] = why
+	}
 	var err error
 	if v.Pins.Total, err = p.consensus.Len(ctx); err != nil {
 		return v, fmt.Errorf("count the pins: %w", err)

@@ -13,7 +13,6 @@ import (
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy/access"
 	"github.com/underlay/underlay/proxy/console"
-	"github.com/underlay/underlay/proxy/overview"
 )
 
 // accessFiles is what the settings of access name files for.
@@ -129,7 +128,7 @@ func (e *entrance) pinning(h http.Handler) http.Handler { return e.guard.Wrap(h,
 func (e *entrance) members(private apis) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", private.rpc.Members)
-	mux.Handle(overview.Path, private.vitals)
+	private.surveys.serve(mux)
 	mux.Handle(access.KnownPath, e.registry.Known())
 	return mux
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/console"
-	"github.com/underlay/underlay/proxy/overview"
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
 	"github.com/underlay/underlay/proxy/rpc"
@@ -24,7 +23,7 @@ type apis struct {
 	rest    http.Handler
 	pinning *psa.Service
 	console *console.Console
-	vitals  http.Handler // what other members ask of this peer for their consoles
+	surveys surveys
 	ready   func() error // why this peer wants no requests
 }
 
@@ -36,14 +35,16 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 		return apis{}, err
 	}
 	ready := readiness(ending, p)
-	look := overview.New(p, p, logging.Named(logger, logging.API))
-	pages, err := console.New(console.Options{Overview: look, Version: version, Logger: logging.Named(logger, logging.API)})
+	asked := newSurveys(p, env.figures, logging.Named(logger, logging.API))
+	pages, err := console.New(console.Options{
+		Overview: asked.overview, Links: asked.links, Hours: asked.hours, Events: p, Version: version, Logger: logging.Named(logger, logging.API),
+	})
 	if err != nil {
 		return apis{}, err
 	}
 	return apis{
-		rpc: api, rest: rest.New(restOptions(ctx, ready, p, denied, logger)), pinning: psa.New(psaOptions(p, logger)),
-		console: pages, vitals: look.Handler(), ready: ready,
+		rpc: api, rest: rest.New(restOptions(ctx, ready, p, denied, asked, logger)), pinning: psa.New(psaOptions(p, logger)),
+		console: pages, surveys: asked, ready: ready,
 	}, nil
 }
 

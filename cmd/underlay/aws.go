@@ -47,6 +47,14 @@ func awsCommand(env environment) *cobra.Command {
 			}),
 		},
 		&cobra.Command{
+			Use: "zone", Args: cobra.NoArgs,
+			Short: "Print the availability zone of this machine",
+			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, _ []string) error {
+				value, err := cloud.Metadata(cmd.Context(), "placement/availability-zone")
+				return printLine(env, value, err)
+			}),
+		},
+		&cobra.Command{
 			Use: "signal STACK RESOURCE", Args: cobra.ExactArgs(2),
 			Short: "Tell a CloudFormation stack that waits in a resource that this machine is ready",
 			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {

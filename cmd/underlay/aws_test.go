@@ -21,6 +21,8 @@ func TestAWSCommands(t *testing.T) {
 			answer = "token"
 		case r.URL.Path == "/latest/meta-data/tags/instance/underlay:slot":
 			answer = "b"
+		case r.URL.Path == "/latest/meta-data/placement/availability-zone":
+			answer = "eu-central-1b"
 		case r.Header.Get("X-Amz-Target") == "AmazonSSM.GetParameter" && strings.Contains(string(body), `"WithDecryption":true`) &&
 			strings.Contains(string(body), `"/underlay/secret"`):
 			answer = `{"Parameter": {"Value": "5e5e"}}`
@@ -46,6 +48,7 @@ func TestAWSCommands(t *testing.T) {
 	}{
 		{"aws tag underlay:slot", "b\n", 0},
 		{"aws tag other", "", 1},
+		{"aws zone", "eu-central-1b\n", 0},
 		{"aws get /underlay/secret", "5e5e\n", 0},
 		{"aws get /underlay/other", "", 1},
 		{"aws signal prod", "", 1},

@@ -151,7 +151,7 @@ func readiness(ending context.Context, p *peer.Peer) func() error {
 }
 
 // restOptions needs to know when the listeners will end.
-func restOptions(ctx context.Context, ready func() error, p *peer.Peer, denied *denials, logger *slog.Logger) rest.Options {
+func restOptions(ctx context.Context, ready func() error, p *peer.Peer, denied *denials, asked surveys, logger *slog.Logger) rest.Options {
 	return rest.Options{
 		Cluster:   p.API(),
 		Monitor:   p.Monitor(),
@@ -159,6 +159,8 @@ func restOptions(ctx context.Context, ready func() error, p *peer.Peer, denied *
 		Ready:     ready,
 		Pinset:    p,
 		Events:    p,
+		Overview:  asked.overview,
+		Links:     asked.links,
 		Denylist:  denied.list,
 		Ending:    ctx,
 		Consensus: p.Consensus,

@@ -116,6 +116,19 @@ func (m *Machine) Remembers(p Position) bool {
 	return err == nil
 }
 
+// Recent returns the latest changes of the pinset that are remembered, up to
+// limit of them, the oldest first.
+func (m *Machine) Recent(limit int) []Event {
+	h := m.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var found []Event
+	for i := max(0, len(h.events)-limit); i < len(h.events); i++ {
+		found = append(found, h.at(i))
+	}
+	return found
+}
+
 // Events returns up to limit changes of the pinset behind a position, as soon as
 // there are some. The errors are ErrForgotten, ErrClosed and those of ctx.
 func (m *Machine) Events(ctx context.Context, after Position, limit int) ([]Event, error) {

@@ -45,6 +45,15 @@ func TestHistory(t *testing.T) {
 			t.Errorf("behind %v: got %q, want %q", after, got, all[rest:])
 		}
 	}
+	for limit, want := range map[int][]string{0: {}, 1: {"two again"}, 3: {"two", "", "two again"}, 9: {"one", "two", "", "two again"}} {
+		got := []string{}
+		for _, e := range m.Recent(limit) {
+			got = append(got, e.Name)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the latest %d: got %q, want %q", limit, got, want)
+		}
+	}
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if events, err := m.Events(ended, Behind(4), 1); !errors.Is(err, context.Canceled) {

@@ -2,16 +2,15 @@ package client
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
-)
 
-// peerHeader chooses the peer that answers a request.
-const peerHeader = "X-Underlay-Peer"
+	"github.com/underlay/underlay/internal/vitals"
+)
 
 // ID describes the peer that answers.
 func (c *Client) ID(ctx context.Context) (api.ID, error) {
@@ -63,49 +62,34 @@ func (c *Client) Consensus(ctx context.Context) (Consensus, error) {
 	return s, c.call(ctx, http.MethodGet, "/health/consensus", nil, &s)
 }
 
-// errOther says that another peer than the one that was asked has answered.
-var errOther = errors.New("another peer answered")
-
-// ConsensusOf asks one peer, through the one that answers.
-func (c *Client) ConsensusOf(ctx context.Context, id string) (Consensus, error) {
-	var s Consensus
-	req, err := c.request(ctx, http.MethodGet, "/health/consensus", nil)
-	if err != nil {
-		return s, err
-	}
-	req.Header.Set(peerHeader, id)
-	if err := c.decode(req, &s); err != nil {
-		return s, err
-	}
-	if s.ID != id {
-		return Consensus{}, errOther
-	}
-	return s, nil
-}
-
 // Alerts lists what the peer's monitor complains about.
 func (c *Client) Alerts(ctx context.Context) ([]api.Alert, error) {
 	var alerts []api.Alert
 	return alerts, c.call(ctx, http.MethodGet, "/health/alerts", nil, &alerts)
 }
 
-// RepoStat is what a peer's store takes and may take, in bytes.
-type RepoStat struct {
-	RepoSize   uint64
-	StorageMax uint64
-	NumObjects uint64
+// Overview is the cluster as the peer that answers sees it.
+type Overview struct {
+	Asked  string         `json:"asked"`  // the ID of that peer
+	Leader string         `json:"leader"` // its ID; empty while there is none
+	Term   uint64         `json:"term"`
+	Peers  []PeerOverview `json:"peers"`
 }
 
-// RepoStat asks one peer about its own store, without counting the blocks.
-func (c *Client) RepoStat(ctx context.Context, id string) (RepoStat, error) {
-	var s RepoStat
-	query := url.Values{"size-only": {"true"}}
-	req, err := c.request(ctx, http.MethodPost, "/api/v0/repo/stat", query)
-	if err != nil {
-		return s, err
-	}
-	req.Header.Set(peerHeader, id)
-	return s, c.decode(req, &s)
+// PeerOverview is one peer of it: how it is, or was when it last answered.
+type PeerOverview struct {
+	vitals.Vitals
+	Error  string    `json:"error"` // why it does not answer
+	Seen   time.Time `json:"seen"`  // when it last answered; zero: never
+	Behind uint64    `json:"behind"`
+	// Waiting says why it has no vote although it has caught up.
+	Waiting string `json:"waiting"`
+}
+
+// Overview asks how all peers are.
+func (c *Client) Overview(ctx context.Context) (Overview, error) {
+	var o Overview
+	return o, c.call(ctx, http.MethodGet, "/overview", nil, &o)
 }
 
 // CollectGarbage removes on all peers, or on the one that answers, what no pin holds.

@@ -16,6 +16,7 @@ const theProgram = `echo "underlay $*" >>"$LOG"
 case "$*" in
 "aws tag underlay:slot") echo b ;;
 "aws tag underlay:volume") echo vol-1 ;;
+"aws zone") echo eu-central-1b ;;
 "aws attach vol-1") echo /dev/nvme1n1 ;;
 "aws get /secret") echo ` + clusterSecret + ` ;;
 "aws get /token") echo ` + clusterSecret + ` ;;
@@ -154,7 +155,8 @@ func checkSettings(t *testing.T, m machine, open bool) {
 		t.Errorf("the secret has mode %s, %v", info.Mode(), err)
 	}
 	if conf.Name != "prod-b" || conf.Cloud != "ec2" || conf.Cluster.BootstrapExpect != 3 || conf.Cluster.Genesis != "ssm:/underlay/prod/genesis" ||
-		conf.Cluster.Slot != "b" || len(conf.Cluster.Peers) != 1 || conf.Cluster.Peers[0] != "ec2:underlay:cluster=prod:9096" || conf.API.TrustNetwork != open {
+		conf.Cluster.Slot != "b" || conf.Cluster.Tags["zone"] != "eu-central-1b" || len(conf.Cluster.Peers) != 1 ||
+		conf.Cluster.Peers[0] != "ec2:underlay:cluster=prod:9096" || conf.API.TrustNetwork != open {
 		t.Errorf("the settings are\n%s", m.read("etc/underlay/underlay.yaml"))
 	}
 }

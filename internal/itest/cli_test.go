@@ -97,6 +97,7 @@ func (u *commandLine) masks() []struct{ pattern, with string } {
 		{`  +`, "  "}, // the columns
 		{regexp.QuoteMeta(u.dir), "DIR"},
 		{`12D3Koo\w{45}`, "PEER"},
+		{`"version":"[^"]+"`, `"version":"VERSION"`},
 		{`127\.0\.0\.1[:/](tcp/|udp/)?\d+`, "ADDRESS"},
 		{`\d{4}-\d\d-\d\d[T ][\d:.]+Z?`, "TIME"},
 		{`\b(\d+[smhd]) ago`, "AGE"},

@@ -79,6 +79,7 @@ func TestOpenAPI(t *testing.T) {
 		{"consensus", http.MethodGet, "/health/consensus", "", 200},
 		{"alive", http.MethodGet, "/healthz", "", 200},
 		{"ready", http.MethodGet, "/readyz", "", 200},
+		{"overview", http.MethodGet, "/overview", "", 200},
 	} {
 		show(e)
 	}

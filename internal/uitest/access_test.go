@@ -52,7 +52,23 @@ func TestCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(b, live, "#stale", "This peer refuses to show this page now (401).")
+	t.Run("events", func(t *testing.T) { endsWithCredential(b.In(t), c) })
 	c.Restart(c.Peers[2])
 	c.AwaitReady(c.Peers...)
 	itest.Eventually(t, time.Minute, func() error { _, err := c.Peers[2].Do(http.MethodGet, "/id"); return err })
+}
+
+// endsWithCredential sees that the stream of events ends when the credential is revoked, and that the page says so.
+func endsWithCredential(b *browser.Tab, c *itest.Cluster) {
+	id, token, err := c.Peers[0].MakeToken("follower", `"read"`)
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	b.SignIn("anybody", token)
+	b.Goto(c.Peers[1].API+"/ui/events", 1280, "light")
+	says(b, live, "#stream", "Events show here as they happen.")
+	if _, err := c.Peers[0].Do(http.MethodDelete, "/access/tokens/"+id); err != nil {
+		b.T.Fatal(err)
+	}
+	says(b, live, "#stream", "The peer does not let you in any more.")
 }

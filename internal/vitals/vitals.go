@@ -26,6 +26,8 @@ type Consensus struct {
 	Applied uint64 `json:"applied"` // the last entry of the log that holds operations, and is in its state
 	// LastContactMs is for how long it has not heard of the leader; negative if it never has.
 	LastContactMs int64 `json:"last_contact_ms"`
+	// Waiting says, on the leader, why new members have no vote although they have caught up, by their IDs.
+	Waiting map[string]string `json:"waiting,omitempty"`
 }
 
 // Disk is what the node's repository takes, and how much larger it may become.

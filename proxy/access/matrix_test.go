@@ -20,6 +20,7 @@ import (
 	"github.com/underlay/underlay/internal/testkit"
 	"github.com/underlay/underlay/proxy/access"
 	"github.com/underlay/underlay/proxy/console"
+	"github.com/underlay/underlay/proxy/overview"
 	"github.com/underlay/underlay/proxy/proxytest"
 	"github.com/underlay/underlay/proxy/rest"
 )
@@ -49,7 +50,7 @@ func newMatrix(t *testing.T) *matrix {
 func restRoutes() []string {
 	return rest.Routes(rest.Options{
 		Monitor: struct{ rest.Monitor }{}, Pinset: struct{ rest.BulkPinset }{}, Events: struct{ rest.Events }{},
-		Denylist:  struct{ rest.Denylist }{},
+		Denylist: struct{ rest.Denylist }{}, Overview: new(overview.Collector),
 		Consensus: func() consensus.Status { return consensus.Status{} },
 	})
 }

@@ -64,6 +64,7 @@ func routeTable() map[string]Scopes {
 		"POST /pins":                Pin,
 		"POST /pins/rebalance":      Admin,
 		"GET /events":               Read,
+		"GET /overview":             Read,
 		"POST /pins/{rest...}":      Pin,
 		"DELETE /pins/{rest...}":    Pin,
 		"POST /ipfs/gc":             Admin,

@@ -18,7 +18,7 @@ import (
 // assetRoot is where the files are that pages need.
 const assetRoot = Root + "static/"
 
-// static has our own files, and libraries as they were published, each with its licence beside it: htmx 2.0.11 and idiomorph
+// static has our own files, and libraries as they were published, each with its licence beside it: htmx 2.0.11, uPlot 1.6.32 and idiomorph
 // 0.7.4 (htmx's extension that is made of it).
 //
 //go:embed static

@@ -22,6 +22,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // Options say where the console finds what it shows. All are required.
 type Options struct {
 	Overview Overview
+	Links    Links
+	Hours    Hours
+	Events   Events
 	Version  string // of this program
 	Logger   *slog.Logger
 }
@@ -89,6 +92,9 @@ type route struct {
 func (c *Console) routes() []route {
 	return []route{
 		{"GET", Root + "{$}", c.overview},
+		{"GET", Root + "health", c.health},
+		{"GET", Root + "health/hour", c.hour},
+		{"GET", Root + "events", c.events},
 	}
 }
 

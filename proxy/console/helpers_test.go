@@ -7,23 +7,43 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/underlay/underlay/internal/event"
+	"github.com/underlay/underlay/internal/metrics/history"
+	"github.com/underlay/underlay/internal/vitals"
 	"github.com/underlay/underlay/proxy/console"
+	"github.com/underlay/underlay/proxy/member"
 	"github.com/underlay/underlay/proxy/overview"
 )
 
 // fake is a cluster that is as the test says.
 type fake struct {
 	overview overview.Overview
+	links    member.Answers[vitals.Links]
+	hours    member.Answers[history.Hour]
+	recent   []event.Event
 	err      error
 }
 
 // Overview implements console.Overview.
 func (f *fake) Overview(context.Context) (overview.Overview, error) { return f.overview, f.err }
 
+// RecentEvents implements console.Events.
+func (f *fake) RecentEvents(int) ([]event.Event, string) { return f.recent, "7-1" }
+
+// answers are what members say.
+type answers[T any] struct {
+	all member.Answers[T]
+	err error
+}
+
+func (a answers[T]) Ask(context.Context) (member.Answers[T], error) { return a.all, a.err }
+
 // newConsole makes a console of a fake cluster.
 func newConsole(t *testing.T, f *fake) *console.Console {
 	t.Helper()
-	c, err := console.New(console.Options{Overview: f, Version: "1.2.3", Logger: slog.New(slog.DiscardHandler)})
+	c, err := console.New(console.Options{
+		Overview: f, Links: answers[vitals.Links]{f.links, f.err}, Hours: answers[history.Hour]{f.hours, f.err}, Events: f, Version: "1.2.3", Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,6 +49,8 @@ type link struct{ Path, Title string }
 func navigation() []link {
 	return []link{
 		{Root, "Overview"},
+		{Root + "health", "Health"},
+		{Root + "events", "Events"},
 	}
 }
 

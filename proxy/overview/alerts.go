@@ -8,9 +8,9 @@ import (
 // Alert is something that is wrong.
 type Alert struct {
 	// Grave says that the cluster, or a part of it, does not do its work; others only want to be looked at.
-	Grave bool
-	Text  string
-	Since time.Time // zero: unknown
+	Grave bool      `json:"grave"`
+	Text  string    `json:"text"`
+	Since time.Time `json:"since,omitzero"` // zero: unknown
 }
 
 const (
@@ -37,7 +37,7 @@ func alerts(o Overview) []Alert {
 			others = append(others, p.complaints(o)...)
 		}
 	}
-	return append(grave, others...)
+	return append(append([]Alert{}, grave...), others...)
 }
 
 // complaints lists what is wrong with a peer that answers.
@@ -45,6 +45,9 @@ func (p Peer) complaints(o Overview) (found []Alert) {
 	add := func(format string, args ...any) { found = append(found, Alert{Text: fmt.Sprintf(format, args...)}) }
 	if o.Leader != "" && p.Consensus.Leader == "" {
 		add("Peer %s does not hear the leader.", p.Label())
+	}
+	if p.Waiting != "" {
+		add("Peer %s has no vote: %s.", p.Label(), p.Waiting)
 	}
 	if n := p.Pins.Failed; n > 0 {
 		add("Peer %s could not fetch %d %s that it shall hold; it goes on trying.", p.Label(), n, plural(n, "pin", "pins"))

@@ -10,21 +10,22 @@ import (
 
 // Overview is the cluster at one moment.
 type Overview struct {
-	At     time.Time
-	Asked  string // the ID of the peer whose picture this is
-	Leader string // the leader's ID, as the peers know that answer; empty: none
-	Term   uint64
-	Pins   uint64 // in the pinset
-	Peers  []Peer // all members, in the order of their names
-	Alerts []Alert
+	At     time.Time `json:"at"`
+	Asked  string    `json:"asked"`  // the ID of the peer whose picture this is
+	Leader string    `json:"leader"` // the leader's ID, as the peers know that answer; empty: none
+	Term   uint64    `json:"term"`
+	Pins   uint64    `json:"pins"`  // in the pinset
+	Peers  []Peer    `json:"peers"` // all members, in the order of their names
+	Alerts []Alert   `json:"alerts"`
 }
 
 // Peer is one member.
 type Peer struct {
-	vitals.Vitals        // as it answered, or as it did last; without more than ID and name if it never has
-	Fault         string // why it does not answer now
-	Seen          time.Time
-	Behind        uint64 // entries of the log that another peer has applied and this one has not
+	vitals.Vitals           // as it answered, or as it did last; without more than ID and name if it never has
+	Fault         string    `json:"error,omitempty"`   // why it does not answer now
+	Seen          time.Time `json:"seen,omitzero"`     // when it last answered
+	Behind        uint64    `json:"behind"`            // entries of the log that another peer has applied and this one has not
+	Waiting       string    `json:"waiting,omitempty"` // why it has no vote although it has caught up, as the leader says
 }
 
 // Answers tells whether the peer has answered.
@@ -86,9 +87,11 @@ func (o *Overview) settle() {
 		}
 		o.Pins = max(o.Pins, p.Pins.Total)
 	}
+	leader, _ := o.Peer(o.Leader)
 	for i := range o.Peers {
 		p := &o.Peers[i]
 		p.Behind = furthest - min(furthest, p.Consensus.Applied)
+		p.Waiting = leader.Consensus.Waiting[p.ID]
 	}
 	o.Alerts = alerts(*o)
 }

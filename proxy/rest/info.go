@@ -76,11 +76,6 @@ func (a *handlers) consensus(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (a *handlers) graph(w http.ResponseWriter, r *http.Request) {
-	graph, err := a.Cluster.ConnectGraph()
-	a.reply(w, r, graph, err)
-}
-
 func (a *handlers) alerts(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, a.Cluster.Alerts())
 }

@@ -35,6 +35,11 @@ type Options struct {
 	Events Events
 	Ending context.Context
 
+	// Overview is what GET /overview shows. Nil: there is no such route.
+	Overview Overview
+	// Links are what GET /health/graph shows. Nil: it shows what the orchestrator finds, which waits for peers that hang.
+	Links Links
+
 	// Denylist is what /deny shows and changes. Nil: there is no such route.
 	Denylist Denylist
 
@@ -130,6 +135,9 @@ func (a *handlers) routes() []route {
 	}
 	if a.Events != nil {
 		routes = append(routes, route{"GET", "/events", a.events})
+	}
+	if a.Overview != nil {
+		routes = append(routes, route{"GET", "/overview", a.overview})
 	}
 	if a.Denylist != nil {
 		routes = append(routes,

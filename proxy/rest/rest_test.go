@@ -18,6 +18,7 @@ import (
 
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/proxy/fault"
+	"github.com/underlay/underlay/proxy/overview"
 )
 
 type badInput struct {
@@ -320,7 +321,7 @@ func TestRoutesAreDescribed(t *testing.T) {
 		}
 	}
 	a := &handlers{Options{
-		Monitor: newFake(), Pinset: struct{ BulkPinset }{}, Events: struct{ Events }{}, Denylist: struct{ Denylist }{}, Consensus: func() consensus.Status { return consensus.Status{} },
+		Monitor: newFake(), Pinset: struct{ BulkPinset }{}, Events: struct{ Events }{}, Denylist: struct{ Denylist }{}, Overview: new(overview.Collector), Consensus: func() consensus.Status { return consensus.Status{} },
 	}}
 	for _, r := range a.routes() {
 		route := r.method + " " + r.pattern

@@ -5,15 +5,10 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"sync"
-	"time"
 
 	"github.com/underlay/underlay/internal/client"
 	"github.com/underlay/underlay/internal/human"
 )
-
-// askTimeout is how long one peer is waited for when all are asked.
-const askTimeout = 5 * time.Second
 
 // overview is what status shows of the whole cluster.
 type overview struct {
@@ -65,33 +60,19 @@ func showOverview(ctx context.Context, s *session) error {
 	return o.print(s)
 }
 
-// lookAround asks for everything at once. It fails only if the peer itself does not answer: what it cannot tell is left out.
+// lookAround asks how all peers are, and how all pins stand with them.
 func lookAround(ctx context.Context, s *session) (overview, error) {
 	o := overview{API: s.api.URL()}
-	ids, err := members(ctx, s)
+	seen, err := s.api.Overview(ctx)
 	if err != nil {
 		return o, err
 	}
-	self, err := s.api.Consensus(ctx)
-	if err != nil {
-		return o, err
-	}
-	o.Asked, o.Leader, o.Term = self.ID, self.Leader, self.Term
+	o.Asked, o.Leader, o.Term = seen.Asked, seen.Leader, seen.Term
 	at := make(map[string]*peerOverview)
-	o.Peers = make([]peerOverview, len(ids))
-	for i, id := range ids {
-		p := &o.Peers[i]
-		*p = peerOverview{
-			ID: id.ID.String(), Name: id.Peername, Version: id.Version, Error: cmp.Or(id.Error, id.IPFS.Error), Pins: make(map[string]int),
-		}
-		p.Leader = p.ID == o.Leader
-		at[p.ID] = p
-	}
-	var asking sync.WaitGroup
-	for _, p := range at {
-		if id := p.ID; id == self.ID || p.Error == "" {
-			asking.Go(func() { p.ask(ctx, s, self) })
-		}
+	o.Peers = make([]peerOverview, len(seen.Peers))
+	for i, p := range seen.Peers {
+		o.Peers[i] = newPeerOverview(p, p.ID == seen.Leader)
+		at[p.ID] = &o.Peers[i]
 	}
 	err = s.api.StatusAll(ctx, client.StatusOptions{Stale: true}, func(info client.PinStatus) error {
 		o.Pins.add(info)
@@ -103,46 +84,17 @@ func lookAround(ctx context.Context, s *session) (overview, error) {
 		s.bar.show("counting pins", uint64(o.Pins.Total), 0, strconv.Itoa(o.Pins.Total))
 		return nil
 	})
-	asking.Wait()
-	o.compare()
 	return o, err
 }
 
-// ask fills in what the peer itself knows.
-func (p *peerOverview) ask(ctx context.Context, s *session, self client.Consensus) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	known, err := self, error(nil)
-	if p.ID != self.ID {
-		known, err = s.api.ConsensusOf(ctx, p.ID)
+// newPeerOverview leaves out what the peer has not said now.
+func newPeerOverview(p client.PeerOverview, leads bool) peerOverview {
+	o := peerOverview{ID: p.ID, Name: p.Name, Version: p.Version, Leader: leads, Error: p.Error, Waiting: p.Waiting, Pins: make(map[string]int)}
+	if p.Error == "" {
+		most := p.Disk.Used + p.Disk.Free
+		o.Voter, o.Applied, o.Behind, o.RepoSize, o.StorageMax = &p.Consensus.Voter, &p.Consensus.Applied, &p.Behind, &p.Disk.Used, &most
 	}
-	if err == nil {
-		p.Voter, p.Applied, p.waiting = &known.Voter, &known.Applied, known.Waiting
-	}
-	if stat, err := s.api.RepoStat(ctx, p.ID); err == nil {
-		p.RepoSize, p.StorageMax = &stat.RepoSize, &stat.StorageMax
-	}
-}
-
-// compare finds how far each peer is behind the furthest, and what the leader says of it.
-func (o *overview) compare() {
-	var most uint64
-	var waiting map[string]string
-	for _, p := range o.Peers {
-		if p.Applied != nil {
-			most = max(most, *p.Applied)
-		}
-		if p.Leader {
-			waiting = p.waiting
-		}
-	}
-	for i := range o.Peers {
-		o.Peers[i].Waiting = waiting[o.Peers[i].ID]
-		if p := &o.Peers[i]; p.Applied != nil {
-			behind := most - *p.Applied
-			p.Behind = &behind
-		}
-	}
+	return o
 }
 
 func (c *pinCount) add(info client.PinStatus) {

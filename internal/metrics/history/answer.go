@@ -6,24 +6,24 @@ import (
 	"net/http"
 )
 
-// answer is what clients get.
-type answer struct {
-	Interval float64        `json:"interval"` // seconds
-	Lines    []Line         `json:"lines"`
-	Samples  []answerSample `json:"samples"`
+// Hour is all that is remembered, in the form of JSON.
+type Hour struct {
+	Interval float64  `json:"interval"` // seconds
+	Lines    []Line   `json:"lines"`
+	Samples  []Moment `json:"samples"` // the oldest first
 }
 
-// answerSample is a sample; a value that there is not is null.
-type answerSample struct {
+// Moment is a sample; a value that there is not is null.
+type Moment struct {
 	At     int64      `json:"at"` // seconds since 1970
 	Values []*float64 `json:"values"`
 }
 
-// ServeHTTP answers with all that is remembered, in JSON.
-func (h *History) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	a := answer{Interval: Interval.Seconds(), Lines: h.lines, Samples: []answerSample{}}
+// Hour returns all that is remembered.
+func (h *History) Hour() Hour {
+	a := Hour{Interval: Interval.Seconds(), Lines: h.lines, Samples: []Moment{}}
 	for _, s := range h.Samples() {
-		told := answerSample{At: s.At.Unix(), Values: make([]*float64, len(s.Values))}
+		told := Moment{At: s.At.Unix(), Values: make([]*float64, len(s.Values))}
 		for i, v := range s.Values {
 			if !math.IsNaN(v) && !math.IsInf(v, 0) {
 				told.Values[i] = &v
@@ -31,7 +31,12 @@ func (h *History) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 		}
 		a.Samples = append(a.Samples, told)
 	}
+	return a
+}
+
+// ServeHTTP answers with all that is remembered, in JSON.
+func (h *History) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(a) // the client is gone if this fails
+	_ = json.NewEncoder(w).Encode(h.Hour()) // the client is gone if this fails
 }
