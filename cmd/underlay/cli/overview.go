@@ -42,8 +42,6 @@ type peerOverview struct {
 	Pins       map[string]int `json:"pins"`              // by status
 	RepoSize   *uint64        `json:"repo_size,omitempty"`
 	StorageMax *uint64        `json:"storage_max,omitempty"`
-
-	waiting map[string]string // what it knows of others, as the leader
 }
 
 func showOverview(ctx context.Context, s *session) error {
