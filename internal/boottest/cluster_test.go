@@ -11,6 +11,9 @@ import (
 	"github.com/underlay/underlay/internal/itest"
 )
 
+// patience is for what takes seconds, on a machine that has a lot to do.
+const patience = 4 * time.Minute
+
 // slots are the slots of a cluster, which the template calls a, b and c.
 func slots() []string { return []string{"a", "b", "c"} }
 
@@ -112,7 +115,7 @@ func (c *cluster) terminate(i *instance) {
 	c.t.Helper()
 	c.setState(i, shuttingDown)
 	i.shutDown()
-	i.await(time.Minute)
+	i.await(patience)
 	c.setState(i, terminated)
 }
 
@@ -127,7 +130,7 @@ func (c *cluster) replace(slot string) *instance {
 func (c *cluster) awaitSignal(resource string, i *instance) time.Time {
 	c.t.Helper()
 	var at time.Time
-	itest.Eventually(c.t, 3*time.Minute, func() (err error) {
+	itest.Eventually(c.t, patience, func() (err error) {
 		at, err = c.signalOf(resource, i)
 		return err
 	})
@@ -138,7 +141,7 @@ func (c *cluster) awaitSignal(resource string, i *instance) time.Time {
 func (c *cluster) awaitBalanced(slots ...string) {
 	c.t.Helper()
 	for _, slot := range slots {
-		itest.Eventually(c.t, time.Minute, func() error { return c.balancer.up(slot) })
+		itest.Eventually(c.t, patience, func() error { return c.balancer.up(slot) })
 	}
 }
 

@@ -46,7 +46,7 @@ func TestOldInstanceHalfAlive(t *testing.T) {
 // awaitLog waits until a unit of the machine has logged a text.
 func (i *instance) awaitLog(unit, text string) {
 	i.t.Helper()
-	itest.Eventually(i.t, 2*time.Minute, func() error { return i.says(unit, text) })
+	itest.Eventually(i.t, patience, func() error { return i.says(unit, text) })
 }
 
 // A machine with a copy of a volume would be a member that runs already. It refuses to start and says why; the member and the cluster

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"mime/multipart"
 	"net/http"
-	"time"
 
 	"github.com/underlay/underlay/internal/itest"
 )
@@ -26,6 +25,14 @@ type statusError struct {
 }
 
 func (e *statusError) Error() string { return fmt.Sprintf("status %d: %s", e.status, e.body) }
+
+// statusOf is the status of an answer that is no success; 0: there is none.
+func statusOf(err error) int {
+	if answer, ok := errors.AsType[*statusError](err); ok {
+		return answer.status
+	}
+	return 0
+}
 
 // get returns the body of an answer; one that is no success is an error.
 func (c *cluster) get(url string) ([]byte, error) { return c.do(http.MethodGet, url, "", nil) }
@@ -160,7 +167,7 @@ func (c *cluster) isOneCluster() {
 	var first map[string]bool
 	for _, slot := range slots() {
 		i := c.has[slot]
-		itest.Eventually(c.t, time.Minute, func() error {
+		itest.Eventually(c.t, patience, func() error {
 			seen, err := c.members(i)
 			if err != nil {
 				return err

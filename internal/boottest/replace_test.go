@@ -36,7 +36,7 @@ func (c *cluster) rebootAll() time.Duration {
 	}
 	for _, slot := range slots() {
 		i := c.has[slot]
-		i.await(time.Minute)
+		i.await(patience)
 		c.setState(i, stopped)
 		c.plugIn(i)
 		c.balancer.register(i)
@@ -45,7 +45,7 @@ func (c *cluster) rebootAll() time.Duration {
 		c.has[slot].boot()
 	}
 	for _, slot := range slots() {
-		itest.Eventually(c.t, time.Minute, func() error { return c.takesPart(c.has[slot]) })
+		itest.Eventually(c.t, patience, func() error { return c.takesPart(c.has[slot]) })
 	}
 	back := time.Now()
 	var last time.Time
@@ -105,7 +105,7 @@ func TestReplaceInstanceKeepingVolume(t *testing.T) {
 func (c *cluster) measureReplacement(what string, i *instance, began time.Time) {
 	c.t.Helper()
 	ready := c.awaitSignal("Slot"+strings.ToUpper(i.slot), i)
-	itest.Eventually(c.t, time.Minute, func() error { return c.replicated(i) })
+	itest.Eventually(c.t, patience, func() error { return c.replicated(i) })
 	replicated := time.Now()
 	c.awaitBalanced(i.slot)
 	c.figure("replacement of %s: %s from launch to ready, %s from the termination to fully replicated", what, seconds(ready.Sub(i.booted)),
@@ -116,7 +116,7 @@ func (c *cluster) measureReplacement(what string, i *instance, began time.Time) 
 func (c *cluster) leader() string {
 	c.t.Helper()
 	var leader string
-	itest.Eventually(c.t, time.Minute, func() error {
+	itest.Eventually(c.t, patience, func() error {
 		for _, slot := range slots() {
 			raw, err := c.get(c.has[slot].api("/health/consensus"))
 			if err != nil {
