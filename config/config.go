@@ -172,6 +172,9 @@ type Cluster struct {
 	RepinAfter time.Duration `yaml:"repin_after"`
 	// PinWorkers is how many pins the peer fetches at once.
 	PinWorkers int `yaml:"pin_workers"`
+	// Slot is the place in the cluster that this peer fills. A new peer of the same slot takes the place of one whose machine is
+	// gone; empty means that none can.
+	Slot string `yaml:"slot"`
 	// Tags describe the peer to the allocator, for example its zone.
 	Tags map[string]string `yaml:"tags"`
 }

@@ -76,6 +76,7 @@ func table() []row {
 		{"cluster.dead_after", "24h0m0s", "How long a member may be away before it is removed, if three voters remain; 0s means for ever."},
 		{"cluster.repin_after", "30m0s", "How long a member may be away before pins with fewer holders than their least number get others; 0s means for ever."},
 		{"cluster.pin_workers", "8", "How many pins this peer fetches at once."},
+		{"cluster.slot", "", "Place in the cluster that this peer fills: a new peer of the same slot replaces it when its machine is gone; empty: none does."},
 		{"cluster.tags", "", "What the allocator should know about this peer, for example zone: eu-1a."},
 		{"log.level", "info", "Least level that is logged: debug, info, warn or error."},
 		{"log.format", "text", "Form of a log line: text or json."},

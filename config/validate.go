@@ -83,6 +83,9 @@ func (c Config) checkCluster(fs *faults) {
 		fs.add("cluster.heartbeat", "must be at least %s, is %s", minHeartbeat, c.Cluster.Heartbeat)
 	}
 	checkLeast(fs, "cluster.pin_workers", c.Cluster.PinWorkers, 1)
+	if !printable(c.Cluster.Slot) {
+		fs.add("cluster.slot", "must not contain control characters")
+	}
 	for _, key := range sortedKeys(c.Cluster.Tags) {
 		if key == "" || !printable(key) || !printable(c.Cluster.Tags[key]) {
 			fs.add("cluster.tags", "must have names, and no control characters")

@@ -128,6 +128,9 @@ func (c *Consensus) Members(ctx context.Context) ([]MemberRecord, error) {
 	return c.machine.Members(ctx)
 }
 
+// Len returns the number of pins that this peer has applied, from a counter.
+func (c *Consensus) Len(ctx context.Context) (uint64, error) { return c.machine.Len(ctx) }
+
 // Next waits until pins or member records changed since the call before and says
 // which. It is for one consumer at a time. The changes that replay of the log
 // brings after a start are included, but not those of earlier lives: read Local

@@ -32,11 +32,13 @@ func NewServer(l net.Listener, conf *tls.Config, handler http.Handler, grace tim
 	})
 }
 
-// Handler serves the RPC API under /api/v0/, the pinning service API under /psa/ and the REST API everywhere else.
-func Handler(rpc, psa, rest http.Handler) http.Handler {
+// Handler serves the RPC API under /api/v0/, the pinning service API under /psa/, the console under /ui/ and the REST API
+// everywhere else.
+func Handler(rpc, psa, console, rest http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v0/", rpc)
 	mux.Handle("/psa/", http.StripPrefix("/psa", psa))
+	mux.Handle("/ui/", console)
 	mux.Handle("/", rest)
 	return mux
 }

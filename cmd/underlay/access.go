@@ -11,7 +11,8 @@ import (
 	"github.com/underlay/underlay/internal/tlsfiles"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy/access"
-	"github.com/underlay/underlay/proxy/rpc"
+	"github.com/underlay/underlay/proxy/console"
+	"github.com/underlay/underlay/proxy/overview"
 )
 
 // accessFiles is what the settings of access name files for.
@@ -66,15 +67,18 @@ func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *s
 }
 
 // clients lets those through to the private APIs who may use them.
-func (e *entrance) clients(h http.Handler) http.Handler { return e.guard.Wrap(h, access.Private) }
+func (e *entrance) clients(h http.Handler) http.Handler {
+	return e.guard.Wrap(h, console.Dialect(access.Private))
+}
 
 // pinning lets those through to the listener of the pinning service who may use it.
 func (e *entrance) pinning(h http.Handler) http.Handler { return e.guard.Wrap(h, access.Pinning) }
 
-// members adds to what members of the cluster may ask what they ask each other about credentials.
-func (e *entrance) members(rpc *rpc.API) http.Handler {
+// members adds to what members of the cluster may ask what they ask each other about credentials, and how each is.
+func (e *entrance) members(private apis) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", rpc.Members)
+	mux.Handle("/", private.rpc.Members)
+	mux.Handle(overview.Path, private.vitals)
 	mux.Handle(access.KnownPath, e.registry.Known())
 	return mux
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
+	"github.com/underlay/underlay/proxy/console"
+	"github.com/underlay/underlay/proxy/overview"
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
 	"github.com/underlay/underlay/proxy/rpc"
@@ -19,6 +21,8 @@ type apis struct {
 	rpc     *rpc.API
 	rest    http.Handler
 	pinning *psa.Service
+	console *console.Console
+	vitals  http.Handler // what other members ask of this peer for their consoles
 }
 
 // openAPIs makes the private APIs of a peer whose RPC API listens on l. Their streams end with ctx; they are not ready any more
@@ -28,13 +32,21 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 	if err != nil {
 		return apis{}, err
 	}
-	return apis{rpc: api, rest: rest.New(restOptions(ctx, ending, p, denied, logger)), pinning: psa.New(psaOptions(p, logger))}, nil
+	look := overview.New(p, p, logger)
+	pages, err := console.New(console.Options{Overview: look, Version: version, Logger: logger})
+	if err != nil {
+		return apis{}, err
+	}
+	return apis{
+		rpc: api, rest: rest.New(restOptions(ctx, ending, p, denied, logger)), pinning: psa.New(psaOptions(p, logger)),
+		console: pages, vitals: look.Handler(),
+	}, nil
 }
 
 // servers serves the APIs to clients, on each listener that there is.
 func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, logger *slog.Logger) (servers []func(context.Context) error) {
 	for l, h := range map[net.Listener]http.Handler{
-		listeners.api:  door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.rest)),
+		listeners.api:  door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.console, a.rest)),
 		listeners.rest: door.clients(a.rest),
 		listeners.psa:  door.pinning(a.pinning.Handler()),
 	} {

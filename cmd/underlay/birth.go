@@ -26,10 +26,12 @@ func openPeer(ctx context.Context, conf config.Config, logger *slog.Logger, fata
 	return p, nil
 }
 
-// birth is how a peer finds the others, and with them the first members of a new cluster.
+// birth is how a peer finds the others, and with them the first members of a new cluster; and who knows the machines that they
+// run on, nil if nobody does.
 type birth struct {
-	places peer.Places
-	record *genesis.Record
+	places   peer.Places
+	record   *genesis.Record
+	machines peer.Machines
 }
 
 // openBirth opens what the settings name. AWS is asked only if they name it.
@@ -38,6 +40,9 @@ func openBirth(ctx context.Context, c config.Cluster) (b birth, err error) {
 	if needsAWS(c) {
 		if cloud, err = aws.Open(ctx); err != nil {
 			return b, err
+		}
+		if c.Slot != "" {
+			b.machines = cloud
 		}
 	}
 	if name, ok := strings.CutPrefix(c.Genesis, "ssm:"); ok {

@@ -39,6 +39,8 @@ func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error
 		RepinAfter:     c.Cluster.RepinAfter,
 		PinWorkers:     c.Cluster.PinWorkers,
 		Tags:           c.Cluster.Tags,
+		Slot:           c.Cluster.Slot,
+		Machines:       b.machines,
 		Public:         c.PublicNetwork,
 		ConfigureIPFS:  func(base *kuboconfig.Config) error { return config.MergeIPFS(base, c.IPFS) },
 		CloseTimeout:   c.ShutdownTimeout / 2,

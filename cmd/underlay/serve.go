@@ -63,7 +63,7 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	withdraw := announce(conf, listeners.api.Addr(), env, logger)
 	defer func() { err = errors.Join(err, withdraw()) }()
 
-	members := peer.FromMembers(member.Handler(door.members(private.rpc), private.rest))
+	members := peer.FromMembers(member.Handler(door.members(private), private.rest))
 	manager := newNotifier(listeners.gateway.Addr(), p.Ready, logger)
 	inside := []func(context.Context) error{
 		p.Serve, denied.serve, door.registry.Serve, private.pinning.Serve,

@@ -40,6 +40,7 @@ func letIn(status int) bool { return status == http.StatusOK || status == http.S
 // The first credential closes all peers at once; what is made through one is good on all, and revoked on all when that is
 // acknowledged, however many requests are on their way; a peer that was frozen meanwhile does not let it in either.
 func TestCredentialsOfACluster(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	everywhere(t, c.Peers, "", letIn)
 	_, admin, err := c.Peers[0].MakeToken("admin", `"admin"`)
@@ -77,6 +78,7 @@ func TestCredentialsOfACluster(t *testing.T) {
 
 // Without a majority a peer cannot tell what was revoked and refuses; its operator still gets in.
 func TestCredentialsWithoutAMajority(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	const admin = "admin-token-of-more-than-32-characters"
 	c := Start(t, "--config", settingsOf(t, "api:\n  admin_token: "+admin+"\n"))
 	c.As(admin)

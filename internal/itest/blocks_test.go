@@ -73,6 +73,7 @@ func TestUnpinnedContentOfAnotherPeer(t *testing.T) {
 
 // A peer that sends the blocks of a pin dies, or hangs, in the middle: another one that has them goes on.
 func TestHolderGoesInTheMiddle(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	const size = 96 << 20
 	for i, r := range []struct {
 		how  string

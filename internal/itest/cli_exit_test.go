@@ -63,6 +63,7 @@ func TestCommandLineExitCodes(t *testing.T) {
 
 // A peer that has lost the others says so by its exit code, and shows what it knows nevertheless.
 func TestCommandLineWithoutQuorum(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	u := c.shell()
 	alone := c.Peers[1]

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/underlay/underlay/internal/testkit"
 )
 
 // The examples for stock clients in docs/clients work through the balancer, as they stand there.
@@ -26,7 +28,7 @@ func TestClientExamples(t *testing.T) {
 		cmd.Dir = examples
 		checkExample(t, c, cmd, "hello from Go")
 	})
-	packages := npmInstall(t, examples, "package.json", "kubo-rpc-client.mjs", "ipfs-http-client.mjs", "ipfs-cluster.mjs")
+	packages := testkit.NPMInstall(t, examples, "package.json", "kubo-rpc-client.mjs", "ipfs-http-client.mjs", "ipfs-cluster.mjs")
 	for _, client := range []string{"kubo-rpc-client", "ipfs-http-client", "ipfs-cluster"} {
 		t.Run(client, func(t *testing.T) {
 			cmd := exec.Command("node", client+".mjs", b.API)
@@ -34,35 +36,6 @@ func TestClientExamples(t *testing.T) {
 			checkExample(t, c, cmd, "hello from "+client)
 		})
 	}
-}
-
-// npmInstall copies files into a temporary directory, installs what their package.json needs and returns the directory.
-// Without npm on the machine the test is skipped, but not in CI.
-func npmInstall(t *testing.T, from string, files ...string) string {
-	t.Helper()
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("needs npm and Node.js for the JavaScript clients")
-	}
-	dir := t.TempDir()
-	for _, name := range files {
-		raw, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command(npm, "install", "--no-audit", "--no-fund", "--ignore-scripts")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("npm install: %v\n%s", err, out)
-	}
-	return dir
 }
 
 // checkExample runs an example and looks for what it shows on its way: the pin, the content, the unpinning. Nothing may

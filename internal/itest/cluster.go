@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -42,6 +41,7 @@ type Peer struct {
 	PSA     string `json:"psa"`
 
 	dir     string
+	env     []string // beside that of the test, from its next start on
 	http    *http.Client
 	running bool
 	paused  bool
@@ -193,7 +193,7 @@ func (c *Cluster) Restart(p *Peer) {
 	defer log.Close()
 	p.again = exec.Command(Underlay(c.t), "daemon", "--config", filepath.Join(p.dir, "underlay.yaml"))
 	p.again.Stdout, p.again.Stderr = log, log
-	p.again.Env = append(os.Environ(), c.runtimeDir())
+	p.again.Env = append(append(os.Environ(), c.runtimeDir()), p.env...)
 	if err := p.again.Start(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -271,29 +271,4 @@ func Eventually(t testing.TB, limit time.Duration, f func() error) {
 		case <-tick.C:
 		}
 	}
-}
-
-// FreePorts returns a base port for `underlay dev` at which the ports of five peers are free.
-func FreePorts(t testing.TB) int {
-	t.Helper()
-	for base := 20000 + os.Getpid()%100*100; base < 32000; base += 500 { // below the range of outgoing connections
-		if free(base) {
-			return base
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
-}
-
-func free(base int) bool {
-	for port := base; port < base+500; port += 100 {
-		for _, offset := range []int{1, 80, 94, 95, 96, 97} {
-			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+offset)))
-			if err != nil {
-				return false
-			}
-			l.Close()
-		}
-	}
-	return true
 }

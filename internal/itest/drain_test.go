@@ -69,6 +69,7 @@ func (v *visitors) end() {
 
 // A peer that is told to stop says so to load balancers, goes on until they have found out, and no visitor notices.
 func TestStopBehindABalancer(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t, "--config", settingsOf(t, "drain_delay: 5s\n"))
 	content := randomContent(1, 4096)
 	cid, err := c.Peers[0].Add(content, "cid-version=1")

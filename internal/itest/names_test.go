@@ -167,6 +167,7 @@ func TestPublishThroughTheBalancer(t *testing.T) {
 
 // Names outlive the leader, and all processes at once. Who leads then publishes them anew.
 func TestNamesOutliveTheLeader(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	file := filepath.Join(t.TempDir(), "settings.yaml")
 	if err := os.WriteFile(file, []byte("ipfs: {Ipns: {RepublishPeriod: 1m, RecordLifetime: 5h}}\n"), 0o600); err != nil {
 		t.Fatal(err)

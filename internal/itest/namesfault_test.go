@@ -68,6 +68,7 @@ func (p *publisher) goesOn(t *testing.T) {
 
 // While leaders die, nobody reads an older value than the one that was acknowledged last, and that one is there at the end.
 func TestAcknowledgedPublicationsSurvive(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	content, err := c.Peers[0].Add([]byte("content"), "cid-version=1")
 	if err != nil {
@@ -115,6 +116,7 @@ func TestAcknowledgedPublicationsSurvive(t *testing.T) {
 // Without a majority nothing that may be old is told, unless that is what was asked for; requests are refused with 503, in
 // time, and all is well when the others are back.
 func TestNamesWithoutMajority(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	content, err := c.Peers[0].Add([]byte("content"), "")
 	if err != nil {

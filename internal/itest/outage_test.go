@@ -109,6 +109,7 @@ func TestRestartOrder(t *testing.T) {
 
 // Peers that were away for long, with and without a majority left, are back at once, and know what they missed.
 func TestBackAfterLongAbsence(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	away := time.Duration(scaled(4, 60)) * time.Second
 	leader := c.leader()

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/underlay/underlay/internal/browser"
 )
 
 // clip is a film of ten seconds, the first five red and the others blue, with 16 MiB of nothing between the two halves: who
@@ -24,7 +26,7 @@ var clip []byte
 
 // What people see, in a real browser, through the gateways of a cluster.
 func TestPagesInABrowser(t *testing.T) {
-	b := openBrowser(t)
+	b := browser.Open(t)
 	c := Start(t)
 	film, err := gunzip(clip)
 	if err != nil {
@@ -68,84 +70,68 @@ func TestPagesInABrowser(t *testing.T) {
 			for _, scheme := range []string{"light", "dark"} {
 				name := fmt.Sprintf("%s-%d-%s", page.name, width, scheme)
 				t.Run(name, func(t *testing.T) {
-					checkPage(b.in(t), page.url, page.want, page.status, width, scheme, name)
+					checkPage(b.In(t), page.url, page.want, page.status, width, scheme, name)
 				})
 			}
 		}
 	}
-	t.Run("keyboard", func(t *testing.T) { useKeyboard(b.in(t), listing) })
-	t.Run("image", func(t *testing.T) { showImage(b.in(t), gateway+"/ipfs/"+tree+"/picture.png") })
-	t.Run("video", func(t *testing.T) { seekInFilm(b.in(t), gateway+"/ipfs/"+tree+"/player.html") })
-	t.Run("websites", func(t *testing.T) { isolateSites(b.in(t), c, byName) })
+	t.Run("keyboard", func(t *testing.T) { useKeyboard(b.In(t), listing) })
+	t.Run("image", func(t *testing.T) { showImage(b.In(t), gateway+"/ipfs/"+tree+"/picture.png") })
+	t.Run("video", func(t *testing.T) { seekInFilm(b.In(t), gateway+"/ipfs/"+tree+"/player.html") })
+	t.Run("websites", func(t *testing.T) { isolateSites(b.In(t), c, byName) })
 }
 
-// leastContrast is the smallest contrast between letters and what is behind them, as WCAG defines it.
-const leastContrast = `(() => {
-	const rgb = c => c.match(/[\d.]+/g).map(Number)
-	const light = c => { const [r, g, b] = rgb(c).map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-		return .2126 * r + .7152 * g + .0722 * b }
-	const behind = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor
-		if ((rgb(c)[3] ?? 1) > 0) return c } return 'rgb(255, 255, 255)' }
-	let least = 21
-	for (const e of document.body.querySelectorAll('*')) {
-		if (![...e.childNodes].some(n => n.nodeType == 3 && n.data.trim())) continue
-		const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x)
-		least = Math.min(least, (a + .05) / (b + .05))
-	}
-	return least
-})()`
-
 // checkPage looks at a page of ours: it says what it should, fits the window, can be read, and needs nobody else.
-func checkPage(b *browser, url, want string, status, width int64, scheme, name string) {
-	b.open(url, width, scheme)
-	b.shoot(name)
-	if got := b.statusOf(strings.TrimPrefix(url, "http://")); got != status {
-		b.t.Errorf("status %d, want %d", got, status)
+func checkPage(b *browser.Tab, url, want string, status, width int64, scheme, name string) {
+	b.Goto(url, width, scheme)
+	b.Shoot(name)
+	if got := b.StatusOf(strings.TrimPrefix(url, "http://")); got != status {
+		b.T.Errorf("status %d, want %d", got, status)
 	}
-	if text := evaluate[string](b, "document.body.innerText"); !strings.Contains(text, want) {
-		b.t.Errorf("the page says %q, want %q", text, want)
+	if text := browser.Evaluate[string](b, "document.body.innerText"); !strings.Contains(text, want) {
+		b.T.Errorf("the page says %q, want %q", text, want)
 	}
-	if needs := evaluate[int64](b, "document.documentElement.scrollWidth"); needs > width {
-		b.t.Errorf("it is %d pixels wide", needs)
+	if needs := browser.Evaluate[int64](b, "document.documentElement.scrollWidth"); needs > width {
+		b.T.Errorf("it is %d pixels wide", needs)
 	}
-	if contrast := evaluate[float64](b, leastContrast); contrast < 4.5 {
-		b.t.Errorf("the contrast is %.1f, below 4.5", contrast)
+	if contrast := b.LeastContrast(); contrast < 4.5 {
+		b.T.Errorf("the contrast is %.1f, below 4.5", contrast)
 	}
-	paper := evaluate[string](b, "getComputedStyle(document.body).backgroundColor")
+	paper := browser.Evaluate[string](b, "getComputedStyle(document.body).backgroundColor")
 	if isWhite := paper == "rgb(255, 255, 255)"; isWhite != (scheme == "light") {
-		b.t.Errorf("on a %s screen the paper is %s", scheme, paper)
+		b.T.Errorf("on a %s screen the paper is %s", scheme, paper)
 	}
-	b.onlyAsked(url)
+	b.OnlyAsked(url)
 }
 
 // useKeyboard goes through a listing without a mouse: each link is reached, can be seen, and opens.
-func useKeyboard(b *browser, listing string) {
-	b.open(listing, 1280, "light")
-	links := evaluate[[]string](b, "[...document.links].map(l => l.href)")
+func useKeyboard(b *browser.Tab, listing string) {
+	b.Goto(listing, 1280, "light")
+	links := browser.Evaluate[[]string](b, "[...document.links].map(l => l.href)")
 	for _, want := range links {
-		b.do(chromedp.KeyEvent("\t"))
-		if got := evaluate[string](b, "document.activeElement.href || ''"); got != want {
-			b.t.Fatalf("the next link is %q, want %q", got, want)
+		b.Do(chromedp.KeyEvent("\t"))
+		if got := browser.Evaluate[string](b, "document.activeElement.href || ''"); got != want {
+			b.T.Fatalf("the next link is %q, want %q", got, want)
 		}
-		if outline := evaluate[string](b, "getComputedStyle(document.activeElement).outlineStyle"); outline != "solid" {
-			b.t.Fatalf("%s has the outline %q", want, outline)
+		if outline := browser.Evaluate[string](b, "getComputedStyle(document.activeElement).outlineStyle"); outline != "solid" {
+			b.T.Fatalf("%s has the outline %q", want, outline)
 		}
 	}
-	note := evaluate[string](b, `(() => { const l = [...document.links].find(l => l.textContent == 'a note.txt'); l.focus(); return l.href })()`)
-	b.press("\r")
-	if at := evaluate[string](b, "location.href"); at != note {
-		b.t.Errorf("opened %s, want %s", at, note)
+	note := browser.Evaluate[string](b, `(() => { const l = [...document.links].find(l => l.textContent == 'a note.txt'); l.focus(); return l.href })()`)
+	b.Press("\r")
+	if at := browser.Evaluate[string](b, "location.href"); at != note {
+		b.T.Errorf("opened %s, want %s", at, note)
 	}
 }
 
-func showImage(b *browser, url string) {
-	b.open(url, 1280, "light")
-	b.shoot("image")
-	if size := evaluate[[]int](b, "[document.images[0].naturalWidth, document.images[0].naturalHeight]"); size[0] != 300 || size[1] != 200 {
-		b.t.Errorf("the picture is %v pixels", size)
+func showImage(b *browser.Tab, url string) {
+	b.Goto(url, 1280, "light")
+	b.Shoot("image")
+	if size := browser.Evaluate[[]int](b, "[document.images[0].naturalWidth, document.images[0].naturalHeight]"); size[0] != 300 || size[1] != 200 {
+		b.T.Errorf("the picture is %v pixels", size)
 	}
-	if kind := evaluate[string](b, "document.contentType"); kind != "image/png" {
-		b.t.Errorf("its type is %s", kind)
+	if kind := browser.Evaluate[string](b, "document.contentType"); kind != "image/png" {
+		b.T.Errorf("its type is %s", kind)
 	}
 }
 
@@ -162,29 +148,29 @@ const colourAt = `(async at => {
 })(%d)`
 
 // seekInFilm plays the end before the beginning, and does not fetch what is between.
-func seekInFilm(b *browser, url string) {
-	b.open(url, 1280, "light")
-	late := evaluate[[]int](b, fmt.Sprintf(colourAt, 8))
-	b.shoot("video")
-	early := evaluate[[]int](b, fmt.Sprintf(colourAt, 2))
+func seekInFilm(b *browser.Tab, url string) {
+	b.Goto(url, 1280, "light")
+	late := browser.Evaluate[[]int](b, fmt.Sprintf(colourAt, 8))
+	b.Shoot("video")
+	early := browser.Evaluate[[]int](b, fmt.Sprintf(colourAt, 2))
 	if late[2] < 200 || late[0] > 60 || early[0] < 200 || early[2] > 60 {
-		b.t.Errorf("at 2 seconds the film is %v, want red; at 8 seconds %v, want blue", early, late)
+		b.T.Errorf("at 2 seconds the film is %v, want red; at 8 seconds %v, want blue", early, late)
 	}
 	far := false
-	for _, part := range b.parts("/film.mp4") {
+	for _, part := range b.Parts("/film.mp4") {
 		var from, to, size int
 		if _, err := fmt.Sscanf(part, "bytes %d-%d/%d", &from, &to, &size); err != nil {
-			b.t.Errorf("range %q: %v", part, err)
+			b.T.Errorf("range %q: %v", part, err)
 		}
 		far = far || from >= 16<<20
 	}
 	if !far {
-		b.t.Errorf("the end was not asked for by itself: %q", b.parts("/film.mp4"))
+		b.T.Errorf("the end was not asked for by itself: %q", b.Parts("/film.mp4"))
 	}
 }
 
 // isolateSites opens two websites, each of which has a host name and so a store of its own.
-func isolateSites(b *browser, c *Cluster, gateway string) {
+func isolateSites(b *browser.Tab, c *Cluster, gateway string) {
 	var hosts []string
 	for n, peer := range c.Peers[:2] {
 		site, err := peer.AddTree(map[string][]byte{
@@ -193,27 +179,27 @@ func isolateSites(b *browser, c *Cluster, gateway string) {
 			"app.js":     fmt.Appendf(nil, `document.title = 'before: ' + localStorage.getItem('who'); localStorage.setItem('who', 'site %d')`, n),
 		})
 		if err != nil {
-			b.t.Fatal(err)
+			b.T.Fatal(err)
 		}
 		c.Acked(site)
-		b.open(gateway+"/ipfs/"+site+"/", 1280, "light")
-		b.shoot(fmt.Sprint("site-", n))
-		host := evaluate[string](b, "location.host")
+		b.Goto(gateway+"/ipfs/"+site+"/", 1280, "light")
+		b.Shoot(fmt.Sprint("site-", n))
+		host := browser.Evaluate[string](b, "location.host")
 		if !strings.HasPrefix(host, site+".ipfs.localhost:") {
-			b.t.Errorf("the site is at %s", host)
+			b.T.Errorf("the site is at %s", host)
 		}
-		if title := evaluate[string](b, "document.title"); title != "before: null" {
-			b.t.Errorf("site %d begins with %q", n, title)
+		if title := browser.Evaluate[string](b, "document.title"); title != "before: null" {
+			b.T.Errorf("site %d begins with %q", n, title)
 		}
-		if colour := evaluate[string](b, "getComputedStyle(document.querySelector('h1')).color"); colour != "rgb(1, 2, 3)" {
-			b.t.Errorf("its style is not applied: %s", colour)
+		if colour := browser.Evaluate[string](b, "getComputedStyle(document.querySelector('h1')).color"); colour != "rgb(1, 2, 3)" {
+			b.T.Errorf("its style is not applied: %s", colour)
 		}
-		b.onlyAsked(gateway)
+		b.OnlyAsked(gateway)
 		hosts = append(hosts, host)
 	}
-	b.open("http://"+hosts[0]+"/", 1280, "light")
-	if title := evaluate[string](b, "document.title"); title != "before: site 0" {
-		b.t.Errorf("the first site has forgotten: %q", title)
+	b.Goto("http://"+hosts[0]+"/", 1280, "light")
+	if title := browser.Evaluate[string](b, "document.title"); title != "before: site 0" {
+		b.T.Errorf("the first site has forgotten: %q", title)
 	}
 }
 

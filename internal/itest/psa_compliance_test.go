@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/underlay/underlay/internal/testkit"
 )
 
 // complianceChecks is how many checks the compliance checker makes.
@@ -19,7 +21,7 @@ func TestPinningServiceCompliance(t *testing.T) {
 	spec := complianceSpec(t)
 	one, three := Start(t, "--peers", "1"), Start(t)
 	balancer := three.Balance()
-	packages := npmInstall(t, filepath.Join("testdata", "compliance"), "package.json")
+	packages := testkit.NPMInstall(t, filepath.Join("testdata", "compliance"), "package.json")
 	checker := filepath.Join(packages, "node_modules", "@ipfs-shipyard", "pinning-service-compliance", "dist")
 	useSpec(t, filepath.Join(checker, "src", "utils", "constants.js"), spec)
 	t.Run("cluster", func(t *testing.T) { // returns when both have ended

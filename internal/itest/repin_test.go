@@ -51,6 +51,7 @@ func (c *Cluster) pinOn(n, copies int, preferred *Peer) {
 // A member that stays away for longer than the grace period has its pins held by others, whole; one that comes back in time
 // does not.
 func TestPinsOfAbsentMember(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	settings := filepath.Join(t.TempDir(), "settings.yaml")
 	if err := os.WriteFile(settings, []byte("cluster:\n  repin_after: 4s\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -243,6 +243,7 @@ func refused(err error) bool {
 
 // Without a majority nothing is changed, reads say so, and stale reads work.
 func TestSettingsWithoutMajority(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	if _, err := c.Peers[0].RPC("config", "Pubsub.Router", "floodsub"); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/proxy/fault"
+	"github.com/underlay/underlay/proxy/origin"
 )
 
 // maxBody bounds the body of a request to this API.
@@ -53,11 +54,13 @@ func newAPI(g *Guard) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		Private(w, r, http.StatusNotFound, "not found")
 	})
-	protection := http.NewCrossOriginProtection() // a browser sends basic auth along for any page
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		Private(w, r, http.StatusForbidden, "a page of another site may not do this")
-	}))
-	return protection.Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := origin.Check(r); err != nil {
+			Private(w, r, http.StatusForbidden, err.Error())
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // answer makes a handler of what returns a status and what to answer with.

@@ -1,8 +1,10 @@
 package access
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -210,6 +212,21 @@ func TestOtherSites(t *testing.T) {
 	req.Header.Set("Origin", "https://elsewhere.example")
 	w := httptest.NewRecorder()
 	if r.handler.ServeHTTP(w, req); w.Code != http.StatusForbidden {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	r.want(passed, "GET", "/id", "", "")
+}
+
+// Nor may a page whose name was made to lead to this machine after it was loaded: for its browser it is on its own site.
+func TestReboundPages(t *testing.T) {
+	r := newRigs(t, 1, nil)[0]
+	req := r.request("POST", "/access/tokens", "", `{"name": "a", "scopes": ["admin"]}`)
+	req.Host = "evil.example:9095"
+	req.Header.Set("Origin", "http://evil.example:9095")
+	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9095}
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), http.LocalAddrContextKey, loopback)))
+	if w.Code != http.StatusForbidden {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	r.want(passed, "GET", "/id", "", "")

@@ -19,6 +19,7 @@ import (
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/internal/testkit"
 	"github.com/underlay/underlay/proxy/access"
+	"github.com/underlay/underlay/proxy/console"
 	"github.com/underlay/underlay/proxy/proxytest"
 	"github.com/underlay/underlay/proxy/rest"
 )
@@ -99,6 +100,10 @@ type call struct {
 // matrixCalls lists every route and every command.
 func matrixCalls() (calls []call) {
 	for _, r := range restRoutes() {
+		method, pattern, _ := strings.Cut(r, " ")
+		calls = append(calls, call{r, method, examplePath(pattern)})
+	}
+	for _, r := range console.Routes() {
 		method, pattern, _ := strings.Cut(r, " ")
 		calls = append(calls, call{r, method, examplePath(pattern)})
 	}
@@ -212,7 +217,7 @@ func compareMatrix(t *testing.T, want string) {
 	}
 }
 
-// A route of the REST API that is new must be given a scope. The router and the table read paths in the same way.
+// A route of the REST API or the console that is new must be given a scope. The router and the table read paths in the same way.
 func TestEveryRouteHasAScope(t *testing.T) {
 	guard := proxytest.NewGuard(t, proxytest.NewNetwork().Join(t, "one"), access.Options{})
 	router, needs := mux.NewRouter(), make(map[string]access.Scopes)
@@ -224,6 +229,12 @@ func TestEveryRouteHasAScope(t *testing.T) {
 			t.Errorf("%s has no scope in proxy/access/routes.go", r)
 		}
 		needs[r] = need
+	}
+	for _, r := range console.Routes() {
+		method, pattern, _ := strings.Cut(r, " ")
+		if _, known := guard.Needs(httptest.NewRequest(method, examplePath(pattern), nil)); !known {
+			t.Errorf("%s has no scope in proxy/access/routes.go", r)
+		}
 	}
 	words := []string{"", "pins", "recover", "ipfs", "gc", "health", "graph", "id", "peers", "backup", "..", ".", "a%2Fb", "%2e%2e", exampleCid, "monitor", "metrics"}
 	for _, method := range []string{"GET", "HEAD", "POST", "DELETE"} {

@@ -81,6 +81,8 @@ func routeTable() map[string]Scopes {
 		"POST /psa/pins":            Pin,
 		"POST /psa/pins/{id}":       Pin,
 		"DELETE /psa/pins/{id}":     Pin,
+		"GET /ui":                   Read,
+		"GET /ui/{rest...}":         Read,
 		"GET /access/self":          Read,
 		"POST /token":               Read,
 		"GET /access/{rest...}":     Admin,

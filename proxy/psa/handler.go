@@ -9,6 +9,7 @@ import (
 
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/proxy/fault"
+	"github.com/underlay/underlay/proxy/origin"
 )
 
 // Handler serves the API, with its routes at the root. It asks nobody who he is: what does stands around it, and refuses
@@ -69,9 +70,8 @@ func (s *Service) refuseMethod(allowed string) func(http.ResponseWriter, *http.R
 
 // refuseOtherSites stops browsers from changing the cluster on behalf of a page of another site.
 func (s *Service) refuseOtherSites(next http.Handler) http.Handler {
-	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := protection.Check(r); err != nil {
+		if err := origin.Check(r); err != nil {
 			s.fail(w, r, failure{http.StatusForbidden, err})
 			return
 		}

@@ -3,9 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,6 +17,7 @@ import (
 	"github.com/underlay/underlay/proxy/consistency"
 	"github.com/underlay/underlay/proxy/fault"
 	"github.com/underlay/underlay/proxy/member"
+	"github.com/underlay/underlay/proxy/origin"
 	"github.com/underlay/underlay/proxy/upload"
 )
 
@@ -185,13 +184,8 @@ func withCORS(next http.Handler) http.Handler {
 // refuseOtherSites stops browsers from changing the cluster on behalf of a page of another site: CORS only hides the
 // answer from that page, it does not undo the unpin.
 func (a *handlers) refuseOtherSites(next http.Handler) http.Handler {
-	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := protection.Check(r)
-		if err == nil && rebound(r) {
-			err = fmt.Errorf("a page of %s, which now leads to this machine, may not use its API", r.Host)
-		}
-		if err != nil {
+		if err := origin.Check(r); err != nil {
 			a.fail(w, r, fault.With(http.StatusForbidden, err))
 			return
 		}
@@ -208,26 +202,6 @@ func (a *handlers) refuseUnclear(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// rebound tells a page whose host's name was made to lead to this machine after the page was loaded: for its browser that is
-// the page's own site.
-func rebound(r *http.Request) bool {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-	if !ok || !local.IP.IsLoopback() || r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
-		return false
-	}
-	for _, added := range upload.ProxyHeaders() {
-		if r.Header.Get(added) != "" { // a proxy on this machine stands between, which other machines reach
-			return false
-		}
-	}
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host != "localhost" && !strings.HasSuffix(host, ".localhost") && (ip == nil || !ip.IsLoopback())
 }
 
 // withoutSlash sends paths with a slash at the end to the path without it. 307 keeps a POST a POST.

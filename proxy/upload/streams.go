@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+
+	"github.com/underlay/underlay/proxy/origin"
 )
 
 // Streams tells whether the output of a command may go out while the client still sends. An nginx that gets a part of an
@@ -18,15 +20,10 @@ func Streams(r *http.Request) bool {
 	return (progress || r.ContentLength < 0) && direct(r)
 }
 
-// ProxyHeaders are what a proxy on the way adds to a request.
-func ProxyHeaders() []string { return []string{"Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip"} }
-
 // direct tells that no proxy stands between the client and this peer, as far as a request can show it.
 func direct(r *http.Request) bool {
-	for _, added := range ProxyHeaders() {
-		if r.Header.Get(added) != "" {
-			return false
-		}
+	if origin.ThroughProxy(r) {
+		return false
 	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	if !ok || !r.ProtoAtLeast(1, 1) {

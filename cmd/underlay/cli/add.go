@@ -16,6 +16,8 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs/boxo/files"
 	"github.com/spf13/cobra"
+
+	"github.com/underlay/underlay/internal/human"
 )
 
 // addOptions are the flags of add.
@@ -233,13 +235,13 @@ type meter struct {
 
 func (m *meter) sent(n int) {
 	done := m.done.Add(uint64(n))
-	text := size(done)
+	text := human.Size(done)
 	if m.total > 0 {
 		done = min(done, m.total) // the form around the files counts too
-		text = size(done) + " of " + size(m.total)
+		text = human.Size(done) + " of " + human.Size(m.total)
 	}
 	if elapsed := time.Since(m.began); elapsed > time.Second {
-		text += ", " + size(uint64(float64(done)/elapsed.Seconds())) + "/s"
+		text += ", " + human.Size(uint64(float64(done)/elapsed.Seconds())) + "/s"
 	}
 	m.bar.show("adding", done, m.total, text)
 }

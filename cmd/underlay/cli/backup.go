@@ -14,6 +14,7 @@ import (
 
 	"github.com/underlay/underlay/internal/backup"
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/human"
 )
 
 func backupCommand(g *globals) *cobra.Command {
@@ -92,7 +93,7 @@ func saveBackup(ctx context.Context, s *session, args []string) (err error) {
 		return s.object(saved{File: path, Pins: summary.Pins})
 	}
 	if !s.quiet {
-		s.printf("saved %s to %s", plural(summary.Pins, "pin"), path)
+		s.printf("saved %s to %s", human.Plural(summary.Pins, "pin"), path)
 	}
 	return nil
 }
@@ -138,7 +139,7 @@ func sendBackup(ctx context.Context, s *session, path string, how client.Restore
 		return s.object(done)
 	}
 	if !s.quiet {
-		s.printf("restored %s, removed %d", plural(done.Pins, "pin"), done.Removed)
+		s.printf("restored %s, removed %d", human.Plural(done.Pins, "pin"), done.Removed)
 	}
 	return nil
 }

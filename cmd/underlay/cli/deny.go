@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/internal/denial"
+	"github.com/underlay/underlay/internal/human"
 )
 
 func denyCommand(g *globals) *cobra.Command {
@@ -113,7 +114,7 @@ func denyListCommand(g *globals) *cobra.Command {
 			case s.quiet:
 				s.printf("%s", printable(r.Rule))
 			default:
-				err = t.row(r.Rule, statusOf(r), ago(r.At, now), r.By, r.Reason)
+				err = t.row(r.Rule, statusOf(r), human.Ago(r.At, now), r.By, r.Reason)
 			}
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/human"
 )
 
 // grantFlags say what a credential allows, for how long, and how much it may keep.
@@ -152,12 +153,12 @@ func quotaCells(q client.Quota) (pins, bytes string) {
 	if q.Used == nil {
 		return "-", "-"
 	}
-	pins, bytes = strconv.FormatUint(q.Used.Pins, 10), size(q.Used.Bytes)
+	pins, bytes = strconv.FormatUint(q.Used.Pins, 10), human.Size(q.Used.Bytes)
 	if q.MaxPins > 0 {
 		pins = fmt.Sprintf("%s of %d", pins, q.MaxPins)
 	}
 	if q.MaxBytes > 0 {
-		bytes = fmt.Sprintf("%s of %s", bytes, size(q.MaxBytes))
+		bytes = fmt.Sprintf("%s of %s", bytes, human.Size(q.MaxBytes))
 	}
 	return pins, bytes
 }

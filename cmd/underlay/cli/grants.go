@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/human"
 )
 
 // grants are the credentials of one kind, for the commands that are the same for both.
@@ -51,7 +52,7 @@ func (k grants) listCommand() *cobra.Command {
 		t, now := s.table(append(k.heads, "SCOPES", "MADE", "BY", "EXPIRES", "PINS", "BYTES")...), time.Now()
 		for _, grant := range all {
 			pins, bytes := quotaCells(grant.Quota)
-			row := append(k.more(grant), strings.Join(grant.Scopes, ","), ago(grant.Created, now),
+			row := append(k.more(grant), strings.Join(grant.Scopes, ","), human.Ago(grant.Created, now),
 				cmp.Or(grant.Parent, grant.CreatedBy), expiry(grant.Expires, now), pins, bytes)
 			if err := t.row(row...); err != nil {
 				return err
@@ -77,7 +78,7 @@ func expiry(at *time.Time, now time.Time) string {
 	if at == nil {
 		return "never"
 	}
-	return within(*at, now)
+	return human.Within(*at, now)
 }
 
 // revoked is what the commands that revoke print for machines.

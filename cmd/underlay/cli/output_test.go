@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A table is aligned by its first rows, and printed as it comes behind them.
@@ -50,35 +49,6 @@ func TestFullOutput(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
-
-func TestSizes(t *testing.T) {
-	for bytes, want := range map[uint64]string{
-		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 3 << 40: "3.0 TiB", 1 << 62: "4096.0 PiB",
-	} {
-		if got := size(bytes); got != want {
-			t.Errorf("%d is %s, want %s", bytes, got, want)
-		}
-	}
-}
-
-func TestAges(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for past, want := range map[time.Duration]string{
-		0: "0s ago", 59 * time.Second: "59s ago", 90 * time.Second: "1m ago", 47 * time.Hour: "47h ago", 72 * time.Hour: "3d ago",
-	} {
-		if got := ago(now.Add(-past), now); got != want {
-			t.Errorf("%s is %s, want %s", past, got, want)
-		}
-	}
-	if got := ago(time.Time{}, now); got != "-" {
-		t.Errorf("an unknown time is %s", got)
-	}
-	for at, want := range map[time.Time]string{{}: "never", now.Add(time.Hour): "in 1h", now.Add(-time.Hour): "now"} {
-		if got := within(at, now); got != want {
-			t.Errorf("%s is %s, want %s", at, got, want)
-		}
-	}
-}
 
 // The line is drawn over, at most so often, never wider than a terminal, and taken away at the end; where nobody watches
 // there is none.

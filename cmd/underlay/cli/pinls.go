@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/human"
 )
 
 // listOptions choose pins and say how they are listed.
@@ -113,7 +114,7 @@ func (l *pinList) add(pin api.Pin) (err error) {
 	case l.s.quiet:
 		l.s.printf("%s", pin.Cid)
 	default:
-		err = l.t.row(pin.Cid.String(), cmp.Or(pin.Name, "-"), pin.Mode.String(), copies(pin), ago(pin.Timestamp, l.now), within(pin.ExpireAt, l.now))
+		err = l.t.row(pin.Cid.String(), cmp.Or(pin.Name, "-"), pin.Mode.String(), copies(pin), human.Ago(pin.Timestamp, l.now), human.Within(pin.ExpireAt, l.now))
 	}
 	return l.counted(err)
 }

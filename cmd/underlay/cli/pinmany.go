@@ -13,6 +13,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/human"
 )
 
 // change is a line of a request for many changes.
@@ -37,7 +38,7 @@ func changeMany(ctx context.Context, s *session, op string, query url.Values, wa
 	done, failed := 0, 0
 	err := s.api.Bulk(ctx, body, func(result client.BulkResult) error {
 		done++
-		s.bar.show(op+"ning", uint64(done), 0, plural(done, "CID"))
+		s.bar.show(op+"ning", uint64(done), 0, human.Plural(done, "CID"))
 		if result.Error != "" {
 			failed++
 			s.bar.hide()
@@ -52,7 +53,7 @@ func changeMany(ctx context.Context, s *session, op string, query url.Values, wa
 		return nil
 	})
 	if err == nil && failed > 0 {
-		err = fmt.Errorf("%d of %s failed", failed, plural(done, "line"))
+		err = fmt.Errorf("%d of %s failed", failed, human.Plural(done, "line"))
 	}
 	return err
 }

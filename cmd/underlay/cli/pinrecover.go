@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/human"
 	"github.com/underlay/underlay/internal/pause"
 )
 
@@ -94,7 +95,7 @@ func awaitNoneFailed(ctx context.Context, s *session) error {
 			return nil
 		}
 		most = max(most, left)
-		s.bar.show("recovering", uint64(most-left), uint64(most), plural(left, "pin")+" left"+fetched.String())
+		s.bar.show("recovering", uint64(most-left), uint64(most), human.Plural(left, "pin")+" left"+fetched.String())
 		if !pause.For(ctx, wait) {
 			return notYet(ctx, last, left)
 		}

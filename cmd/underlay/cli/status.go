@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/human"
 )
 
 // errNotPinned says that the cluster has no such pin.
@@ -65,7 +66,7 @@ func showStatus(ctx context.Context, s *session, cid string) error {
 	now := time.Now()
 	for _, id := range slices.SortedFunc(maps.Keys(info.Peers), byLabel(info)) {
 		p := info.Peers[id]
-		if err := t.row(peerLabel(id, p), string(p.Status), ago(p.Since, now), strconv.Itoa(p.Tries), p.Error); err != nil {
+		if err := t.row(peerLabel(id, p), string(p.Status), human.Ago(p.Since, now), strconv.Itoa(p.Tries), p.Error); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/internal/client"
+	"github.com/underlay/underlay/internal/human"
 	"github.com/underlay/underlay/internal/pause"
 )
 
@@ -98,9 +99,9 @@ func await(ctx context.Context, s *session, what string, cids []string, measure 
 		}
 		left = undone
 		if done := total - uint64(len(left)); total == 1 {
-			s.bar.show(what, uint64(have), uint64(want), fmt.Sprintf("%d of %s%s", have, plural(want, "peer"), fetched))
+			s.bar.show(what, uint64(have), uint64(want), fmt.Sprintf("%d of %s%s", have, human.Plural(want, "peer"), fetched))
 		} else {
-			s.bar.show(what, done, total, fmt.Sprintf("%d of %s%s", done, plural(int(total), "pin"), fetched))
+			s.bar.show(what, done, total, fmt.Sprintf("%d of %s%s", done, human.Plural(int(total), "pin"), fetched))
 		}
 		if !pause.For(ctx, wait) {
 			return notYet(ctx, last, len(left))
@@ -126,7 +127,7 @@ func (f fetched) String() string {
 	if f.nodes == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", fetched %s, %s", size(f.bytes), plural(f.nodes, "node"))
+	return fmt.Sprintf(", fetched %s, %s", human.Size(f.bytes), human.Plural(f.nodes, "node"))
 }
 
 // waited prints, for machines, how a pin stands at the end.
@@ -155,7 +156,7 @@ func notYet(ctx context.Context, info client.PinStatus, pins int) error {
 		text += " (" + strings.Join(missing, ", ") + ")"
 	}
 	if pins > 1 {
-		text += fmt.Sprintf(", and %s more", plural(pins-1, "pin"))
+		text += fmt.Sprintf(", and %s more", human.Plural(pins-1, "pin"))
 	}
 	return waitError{text, context.Cause(ctx)}
 }

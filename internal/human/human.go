@@ -1,12 +1,13 @@
-package cli
+// Package human writes numbers and times as people read them.
+package human
 
 import (
 	"fmt"
 	"time"
 )
 
-// size writes a number of bytes as people read it.
-func size(bytes uint64) string {
+// Size writes a number of bytes as people read it.
+func Size(bytes uint64) string {
 	const step = 1024
 	if bytes < step {
 		return fmt.Sprintf("%d B", bytes)
@@ -18,8 +19,8 @@ func size(bytes uint64) string {
 	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[unit])
 }
 
-// span writes a duration in its largest unit.
-func span(d time.Duration) string {
+// Span writes a duration in its largest unit.
+func Span(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch d = d.Abs(); {
 	case d < time.Minute:
@@ -32,27 +33,27 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%dd", int(d/day))
 }
 
-// ago writes how long something is past; nothing if the time is not known.
-func ago(t, now time.Time) string {
+// Ago writes how long something is past; nothing if the time is not known.
+func Ago(t, now time.Time) string {
 	if t.IsZero() || t.Unix() <= 0 {
 		return "-"
 	}
-	return span(now.Sub(t)) + " ago"
+	return Span(now.Sub(t)) + " ago"
 }
 
-// within writes how far off a time is.
-func within(t, now time.Time) string {
+// Within writes how far off a time is.
+func Within(t, now time.Time) string {
 	switch {
 	case t.IsZero() || t.Unix() <= 0:
 		return "never"
 	case t.Before(now):
 		return "now"
 	}
-	return "in " + span(t.Sub(now))
+	return "in " + Span(t.Sub(now))
 }
 
-// plural writes a number of things.
-func plural(n int, thing string) string {
+// Plural writes a number of things.
+func Plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}

@@ -1,0 +1,42 @@
+package console_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/underlay/underlay/proxy/console"
+	"github.com/underlay/underlay/proxy/overview"
+)
+
+// fake is a cluster that is as the test says.
+type fake struct {
+	overview overview.Overview
+	err      error
+}
+
+// Overview implements console.Overview.
+func (f *fake) Overview(context.Context) (overview.Overview, error) { return f.overview, f.err }
+
+// newConsole makes a console of a fake cluster.
+func newConsole(t *testing.T, f *fake) *console.Console {
+	t.Helper()
+	c, err := console.New(console.Options{Overview: f, Version: "1.2.3", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// get asks for a path; pairs of header names and values follow.
+func get(h http.Handler, path string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
