@@ -59,7 +59,7 @@ func startBalancer(t *testing.T) *balancer {
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/usr/sbin/haproxy", "-db", "-f", file)
+	cmd := exec.Command("haproxy", "-db", "-f", file)
 	cmd.Env = append(os.Environ(), "DEV_LB_DIR="+dir)
 	out, err := os.Create(filepath.Join(dir, "out"))
 	if err != nil {

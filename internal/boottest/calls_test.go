@@ -3,6 +3,7 @@ package boottest
 import (
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,7 +49,7 @@ func (r *region) serveCall(w http.ResponseWriter, req *http.Request) {
 	default:
 		answer, err = r.query(by, req)
 	}
-	switch refused, isFault := err.(*fault); {
+	switch refused, isFault := errors.AsType[*fault](err); {
 	case isFault && isParameter:
 		w.WriteHeader(refused.status)
 		err = json.NewEncoder(w).Encode(map[string]string{"__type": refused.code, "message": refused.message})

@@ -18,7 +18,7 @@ func TestOldInstanceHalfAlive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := old.run("systemctl", "kill", "--signal=STOP", "underlay.service"); err != nil {
+	if _, err := old.run("systemctl", "kill", "--kill-whom=main", "--signal=STOP", "underlay.service"); err != nil {
 		t.Fatal(err)
 	}
 	next := c.launch("b")

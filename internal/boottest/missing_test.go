@@ -2,8 +2,10 @@ package boottest
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -13,19 +15,17 @@ func missing() string {
 	if os.Geteuid() != 0 {
 		return "booting machines needs root"
 	}
-	var lacks []string
+	lacks := make(map[string]bool)
 	for tool, pkg := range map[string]string{
 		"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "ip": "iproute2", "losetup": "util-linux", "nsenter": "util-linux",
 		"haproxy": "haproxy",
 	} {
 		if _, err := exec.LookPath(tool); err != nil {
-			if _, err := os.Stat("/usr/sbin/" + tool); err != nil {
-				lacks = append(lacks, pkg)
-			}
+			lacks[pkg] = true
 		}
 	}
 	if len(lacks) > 0 {
-		return "booting machines needs tools: apt-get install " + strings.Join(lacks, " ")
+		return "booting machines needs tools: apt-get install " + strings.Join(slices.Sorted(maps.Keys(lacks)), " ")
 	}
 	probe := exec.Command("true")
 	probe.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID}

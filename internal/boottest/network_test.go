@@ -12,11 +12,12 @@ const (
 	imdsAddr     = "169.254.169.254"
 )
 
-// makeNetwork makes the network of the machines, a bridge.
+// makeNetwork makes the network of the machines, a bridge. It has a hardware address of its own: else it would take that of a port, and
+// when this one goes machines would send to nobody for a while.
 func makeNetwork() error {
 	return errors.Join(
 		ip("link", "set", "lo", "up"),
-		ip("link", "add", "vpc", "type", "bridge"),
+		ip("link", "add", "vpc", "address", "02:00:0a:4d:00:01", "type", "bridge"),
 		ip("addr", "add", regionAddr+"/16", "dev", "vpc"),
 		ip("addr", "add", balancerAddr+"/16", "dev", "vpc"),
 		ip("addr", "add", imdsAddr+"/32", "dev", "vpc"),
