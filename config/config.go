@@ -18,6 +18,8 @@ type Config struct {
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 	// DrainDelay is how long the listeners go on after they have told load balancers that the peer stops.
 	DrainDelay time.Duration `yaml:"drain_delay"`
+	// Cloud is where the machine runs: ec2, which is asked whether the machine is about to end, or empty for nowhere special.
+	Cloud string `yaml:"cloud"`
 	// Gateway holds the settings of the public gateway.
 	Gateway Gateway `yaml:"gateway"`
 	// API holds the settings of the private listeners.

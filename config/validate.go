@@ -55,6 +55,7 @@ func (c Config) checkPeer(fs *faults) {
 	if c.DrainDelay < 0 {
 		fs.add("drain_delay", "must not be negative, is %s", c.DrainDelay)
 	}
+	checkWord(fs, "cloud", c.Cloud, "", "ec2")
 	c.Gateway.checkLimits(fs)
 	if c.Gateway.CacheMiB < -1 {
 		fs.add("gateway.cache_mib", "must be -1 or above, is %d", c.Gateway.CacheMiB)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
@@ -110,6 +111,7 @@ type Peer struct {
 	word       *genesis.Word
 	doubts     doubts
 	machine    machine
+	tuning     atomic.Pointer[Tuning]
 
 	localSettings *settings.Local
 	settings      *settings.Settings
@@ -132,6 +134,7 @@ type closer struct {
 // has; Serve makes it take part. ctx only carries values: cancelling it does not stop the peer, Close does.
 func Open(ctx context.Context, o Options) (_ *Peer, err error) {
 	p := &Peer{opts: o, logger: o.Logger, life: Life{rand.Text(), time.Now()}, machine: machine{of: o.Machines, logger: o.Logger}}
+	p.Tune(o.tuning())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
