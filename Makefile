@@ -5,6 +5,8 @@ export CGO_ENABLED := 0 # static binaries, and no C compiler needed
 BUILD := go build -trimpath -ldflags '-s -w' # no paths of the machine that builds
 DEV_FLAGS ?=
 FUZZ ?= 30 300
+PREVIOUS ?= 7989dda # the release before, for test-boot
+BOOT ?=
 
 # No target is a file.
 .PHONY: $(shell awk -F: '/^[a-z-]+:/ {print $$1}' $(MAKEFILE_LIST))
@@ -64,6 +66,9 @@ dev-lb: build ## run the three-peer cluster behind HAProxy, as behind the load b
 
 deploy-check: package ## check templates, user data, scripts, units and packages of deploy (skips what has no tool here, and says so)
 	go test -count 1 -timeout 10m ./internal/deploy
+
+test-boot: package ## boot machines with the user data of deploy/aws, and break them (root; BOOT=TEST runs one)
+	UNDERLAY_BOOT=1 UNDERLAY_BOOT_PREVIOUS=$(PREVIOUS) go test -v -count 1 -timeout 40m -run '$(BOOT)' ./internal/boottest
 
 fmt: ## format the source
 	gofmt -w $$(git ls-files '*.go')

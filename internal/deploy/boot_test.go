@@ -161,6 +161,24 @@ func checkSettings(t *testing.T, m machine, open bool) {
 	}
 }
 
+// AWS that does not answer is asked again: cloud-init runs the script once, and nobody else would.
+func TestBootAsksAgain(t *testing.T) {
+	m := newMachine(t)
+	m.add("sleep", `echo "sleep $*" >>"$LOG"`)
+	m.add("underlay", `touch "$LOG"
+n=$(grep -c "^underlay $*\$" "$LOG")
+if [ "$2" != signal ] && [ "$n" -lt 2 ]; then
+	echo "underlay $*" >>"$LOG"
+	exit 1
+fi
+`+theProgram)
+	did, said, err := m.boot()
+	if err != nil || strings.Count(did, "underlay aws get /secret\n") != 3 || strings.Count(did, "underlay aws tag underlay:slot\n") != 3 ||
+		strings.Count(did, "underlay aws attach vol-1\n") != 3 {
+		t.Errorf("%v\n%s\n%s", err, did, said)
+	}
+}
+
 // With an admin token nobody gets in without it, and the backup has it.
 func TestBootWithAdminToken(t *testing.T) {
 	m := newMachine(t)
