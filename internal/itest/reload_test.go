@@ -147,7 +147,7 @@ func TestSettingsAreReadAgain(t *testing.T) {
 	r.expect("/readyz", "", http.StatusOK)
 
 	r.write("token", second)
-	reread(t, r.p, "were read again\" changed=[]", func(map[string]any) {})
+	reread(t, r.p, "were read again\" logger=underlay changed=[]", func(map[string]any) {})
 	r.expect("/id", first, http.StatusUnauthorized)
 	r.expect("/id", second, http.StatusOK)
 
@@ -170,7 +170,7 @@ func (r rereading) reset(c *Cluster) {
 	r.t.Helper()
 	_, path, _ := strings.Cut(r.page, "/ipfs/")
 	r.write("x.deny", "/ipfs/"+path+"\n")
-	reread(r.t, r.p, "were read again\" changed=", func(s map[string]any) {
+	reread(r.t, r.p, "were read again\" logger=underlay changed=", func(s map[string]any) {
 		delete(s, "nonsense")
 		set(s, "gateway", "denylist_dir", r.dir)
 		set(s, "api", "admin_token_file", "")
