@@ -5,6 +5,7 @@ import (
 
 	"github.com/ipfs/boxo/blockservice"
 	boxo "github.com/ipfs/boxo/gateway"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/underlay/underlay/gateway/hot"
 )
@@ -14,6 +15,7 @@ import (
 type hotFiles interface {
 	Wrap(next http.Handler) http.Handler
 	Backend(inner boxo.IPFSBackend) boxo.IPFSBackend
+	Show(to prometheus.Registerer) error
 }
 
 // coldFiles keeps nothing.
@@ -24,6 +26,9 @@ func (coldFiles) Wrap(next http.Handler) http.Handler { return next }
 
 // Backend implements hotFiles.
 func (coldFiles) Backend(inner boxo.IPFSBackend) boxo.IPFSBackend { return inner }
+
+// Show implements hotFiles.
+func (coldFiles) Show(prometheus.Registerer) error { return nil }
 
 // newHotFiles makes the memory of hot files, if there is to be one.
 func newHotFiles(o Options, hosts hostRules, blocks blockservice.BlockService) (hotFiles, error) {
@@ -37,6 +42,5 @@ func newHotFiles(o Options, hosts hostRules, blocks blockservice.BlockService) (
 		Timeout:    o.Limits.Retrieval,
 		KnownHost:  func(host string) bool { _, known := hosts.of(host); return known },
 		Generation: o.Policy.Generation,
-		Metrics:    o.Metrics,
 	})
 }

@@ -137,11 +137,16 @@ func (g *Gateway) Replace(o Options) (use func(), err error) {
 	if o.Policy == nil {
 		o.Policy = policy.Open(policy.Options{Logger: o.Logger})
 	}
-	handler, err := newHandler(o, &g.ready)
+	handler, memory, err := newHandler(o, &g.ready)
 	if err != nil {
 		return nil, fmt.Errorf("prepare gateway on %s: %w", g.Addr(), err)
 	}
-	return func() { g.use(handler, o) }, nil
+	return func() {
+		g.use(handler, o)
+		if err := memory.Show(o.Metrics); err != nil {
+			g.log.Error("the gateway's memory shows no figures", "error", err)
+		}
+	}, nil
 }
 
 func (g *Gateway) use(h http.Handler, o Options) {

@@ -26,6 +26,12 @@ func TestOptionsAreReplaced(t *testing.T) {
 	if _, err := g.Replace(Options{Node: node, Metrics: metrics, LandingPage: "/absent/page.html"}); err == nil {
 		t.Error("a landing page that is not there was taken")
 	}
+	for range 3 {
+		ask(t, "GET", g.url+page)
+	}
+	if cacheHits(t, metrics) == 0 {
+		t.Error("the memory in use shows no hits since other options were refused")
+	}
 	use, err := g.Replace(Options{Node: node, Metrics: metrics, Limits: Limits{PathLength: 500}})
 	if err != nil {
 		t.Fatal(err)
@@ -36,11 +42,17 @@ func TestOptionsAreReplaced(t *testing.T) {
 	for range 3 {
 		ask(t, "GET", g.url+page)
 	}
+	if cacheHits(t, metrics) == 0 {
+		t.Error("the memory that is in use shows no hits")
+	}
+}
+
+func cacheHits(t *testing.T, metrics *prometheus.Registry) (hits float64) {
+	t.Helper()
 	found, err := metrics.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	hits := 0.0
 	for _, family := range found {
 		if family.GetName() == "underlay_gateway_cache_hits_total" {
 			for _, m := range family.GetMetric() {
@@ -48,7 +60,5 @@ func TestOptionsAreReplaced(t *testing.T) {
 			}
 		}
 	}
-	if hits == 0 {
-		t.Error("the memory that is in use shows no hits")
-	}
+	return hits
 }

@@ -21,31 +21,31 @@ import (
 // newHandler is the whole public surface. Its layers, from outside: who asks, tunnels, the one name of the host, errors that
 // nobody keeps, what load balancers ask, errors in words, what each client may do, our own pages for our own host names,
 // translation of host names to content paths, and the table of paths. Content then passes what is denied, what its host may be
-// served, what is done at once, Etags and several ranges.
-func newHandler(o Options, ready *readiness) (http.Handler, error) {
+// served, what is done at once, Etags and several ranges. The memory that it uses shows no figures yet.
+func newHandler(o Options, ready *readiness) (http.Handler, hotFiles, error) {
 	cfg, err := o.Node.Repo.Config()
 	if err != nil {
-		return nil, fmt.Errorf("read the node's settings: %w", err)
+		return nil, nil, fmt.Errorf("read the node's settings: %w", err)
 	}
 	o.Limits = o.Limits.over(cfg.Gateway)
 	blocks, backend, err := newBackend(o, cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	conf := settings(cfg, o)
 	refused, err := countRefusals(o.Metrics, o.Policy)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	hosts := newHostRules(&conf, o.Hosts)
 	cache, err := newHotFiles(o, hosts, blocks)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	backend = cache.Backend(backend)
 	own, err := pages.New(pageOptions(o, cfg, conf, newContent(blocks, backend)))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	conf.DisableHTMLErrors = true // own has better ones
 	headers := boxo.NewHeaders(cfg.Gateway.HTTPHeaders).ApplyCors()
@@ -59,7 +59,7 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	paths.Handle("/", own)
 	if o.RoutingAPI || cfg.Gateway.ExposeRoutingAPI.WithDefault(false) {
 		if err := mountRouting(o.Node, paths); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	byHost := headers.Wrap(boxo.NewHostnameHandler(conf, backend, paths))
@@ -67,7 +67,7 @@ func newHandler(o Options, ready *readiness) (http.Handler, error) {
 	top := http.NewServeMux() // cleans paths before host names are looked at
 	top.Handle("/", onOwnHosts(own, conf, backend, byHost))
 	all := policy.Uncacheable(ready.answer(own.Errors(o.Limits.clients(refused.count, top))))
-	return forwarded.New(o.Trust, acceptTunnels(onOneHost(all))), nil
+	return forwarded.New(o.Trust, acceptTunnels(onOneHost(all))), cache, nil
 }
 
 // pageOptions says what pages people get.

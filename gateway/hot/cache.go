@@ -11,7 +11,6 @@ import (
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	"github.com/maypok86/otter/v2"
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -49,8 +48,6 @@ type Options struct {
 	KnownHost func(host string) bool
 	// Generation changes whenever something may be denied that was not before; nil: never.
 	Generation func() uint64
-
-	Metrics prometheus.Registerer // nil: figures are kept but not shown
 }
 
 // Cache keeps hot files in memory. Its methods may be called from any goroutine.
@@ -87,11 +84,6 @@ func New(o Options) (*Cache, error) {
 	}
 	if c.answers, err = newStore(o.Memory/answersShare, func(k key, a *answer) uint32 { return k.weight() + a.weight }, &c.figures.evictedAnswers); err != nil {
 		return nil, fmt.Errorf("make cache of answers: %w", err)
-	}
-	if o.Metrics != nil {
-		if err := c.register(o.Metrics); err != nil {
-			return nil, err
-		}
 	}
 	return c, nil
 }

@@ -19,7 +19,7 @@ import (
 // newGateway is boxo's handler behind a cache, on a store in memory. It counts what the handler answers.
 func newGateway(t *testing.T, store blockservice.BlockService) (c *Cache, h http.Handler, handled *int) {
 	t.Helper()
-	c, err := New(Options{Blocks: store, Local: store.Blockstore(), Metrics: prometheus.NewRegistry()})
+	c, err := New(Options{Blocks: store, Local: store.Blockstore()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package hot
 
 import (
-	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -14,8 +13,9 @@ type figures struct {
 	nodeHits, nodeMisses, evictedNodes       atomic.Uint64
 }
 
-// register shows the figures. Those of answers and of nodes differ by the label kind.
-func (c *Cache) register(to prometheus.Registerer) error {
+// Show makes the figures of this cache the ones that are shown, in place of those of another. Those of answers and of nodes differ
+// by the label kind.
+func (c *Cache) Show(to prometheus.Registerer) error {
 	counter := func(name, kind, help string, n *atomic.Uint64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Namespace: "underlay", Subsystem: "gateway_cache", Name: name, Help: help, ConstLabels: prometheus.Labels{"kind": kind},
@@ -41,12 +41,8 @@ func (c *Cache) register(to prometheus.Registerer) error {
 		gauge("entries", "answers", entries, func() float64 { return float64(c.answers.EstimatedSize()) }),
 		gauge("entries", "nodes", entries, func() float64 { return float64(c.nodes.EstimatedSize()) }),
 	} {
-		err := to.Register(m)
-		if of, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok { // of a cache in whose place this one comes
-			to.Unregister(of.ExistingCollector)
-			err = to.Register(m)
-		}
-		if err != nil {
+		to.Unregister(m) // one of the same name
+		if err := to.Register(m); err != nil {
 			return fmt.Errorf("register figures of the cache: %w", err)
 		}
 	}

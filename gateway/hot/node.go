@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 
+	"time"
+
 	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/boxo/ipld/unixfs"
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
-	"time"
 )
 
 var (
