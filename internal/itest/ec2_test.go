@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/underlay/underlay/internal/testkit"
 )
 
 // ec2 is what the peers of a cluster see of AWS: the states of machines, and the record of the first members.
@@ -82,22 +84,11 @@ func (e *ec2) describe(r *http.Request) string {
 // launch starts an instance and returns the environment of what runs on it.
 func (e *ec2) launch(instance string) []string {
 	e.set(func(e *ec2) { e.states[instance] = "running" })
-	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/latest/api/token":
-			w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "300")
-			fmt.Fprint(w, "token")
-		case "/latest/dynamic/instance-identity/document":
-			fmt.Fprintf(w, `{"accountId":"123456789012","region":"eu-central-1","instanceId":%q}`, instance)
-		default:
-			http.NotFound(w, r)
-		}
-	}))
-	e.t.Cleanup(metadata.Close)
-	return []string{
-		"AWS_ENDPOINT_URL=" + e.url, "AWS_EC2_METADATA_SERVICE_ENDPOINT=" + metadata.URL, "AWS_REGION=eu-central-1",
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-	}
+	machine := testkit.NewMachine(e.t)
+	machine.Set("instance-id", instance)
+	env := machine.Environment()
+	env["AWS_ENDPOINT_URL"] = e.url
+	return pairs(env)
 }
 
 // onEC2 moves a running cluster onto EC2, peer after peer: each gets an instance, i-a and so on, and the slot of that letter.

@@ -18,17 +18,21 @@ func (c *Cluster) onMachines() map[*Peer]*testkit.Machine {
 	machines := make(map[*Peer]*testkit.Machine)
 	for _, p := range c.Peers {
 		m := testkit.NewMachine(c.t)
-		env := []string{"UNDERLAY_CLOUD=ec2"}
-		for name, value := range m.Environment() {
-			env = append(env, name+"="+value)
-		}
 		c.Stop(p)
-		p.env = env
+		p.env = append(pairs(m.Environment()), "UNDERLAY_CLOUD=ec2")
 		c.Restart(p)
 		c.AwaitReady(p)
 		machines[p] = m
 	}
 	return machines
+}
+
+// pairs returns an environment as a process gets it.
+func pairs(env map[string]string) (list []string) {
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	return list
 }
 
 // awaitLeaderAfter waits until another peer leads.

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,7 @@ func NewMachine(t testing.TB) *Machine {
 		io.WriteString(w, "a token") //nolint:errcheck // the client sees it
 	})
 	mux.HandleFunc("GET /latest/meta-data/", m.tell)
+	mux.HandleFunc("GET /latest/dynamic/instance-identity/document", m.identify)
 	mux.HandleFunc("POST /{$}", func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -51,6 +53,18 @@ func (m *Machine) tell(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	text, ok := m.metadata[strings.TrimPrefix(r.URL.Path, "/latest/meta-data/")]
+	m.answer(w, r, text, ok)
+}
+
+// identify tells which machine this is, and whose.
+func (m *Machine) identify(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answer(w, r, fmt.Sprintf(`{"accountId":"123456789012","region":"eu-central-1","instanceId":%q}`, m.metadata["instance-id"]), true)
+}
+
+// answer tells a text to a program that knows the token.
+func (m *Machine) answer(w http.ResponseWriter, r *http.Request, text string, ok bool) {
 	switch {
 	case r.Header.Get("X-Aws-Ec2-Metadata-Token") != "a token":
 		http.Error(w, "who asks?", http.StatusUnauthorized)
