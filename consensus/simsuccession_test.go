@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -19,19 +18,7 @@ const simReplaceLength = 12 * time.Second
 // TestSimulatedSuccession replaces a peer under schedules of faults, while clients
 // call the others. UNDERLAY_SEED and UNDERLAY_FAULT are as in TestSimulation.
 func TestSimulatedSuccession(t *testing.T) {
-	first, count := uint64(1), uint64(40)
-	switch {
-	case os.Getenv("UNDERLAY_SEED") != "":
-		var err error
-		if first, err = strconv.ParseUint(os.Getenv("UNDERLAY_SEED"), 10, 64); err != nil {
-			t.Fatalf("UNDERLAY_SEED: %v", err)
-		}
-		count = 1
-	case os.Getenv("UNDERLAY_FAULT") != "":
-		first, count = uint64(time.Now().Unix())*10000, 1000
-	case testing.Short():
-		count = 20
-	}
+	first, count := seeds(t, 40, 20, 1000)
 	for seed := first; seed < first+count; seed++ {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()

@@ -23,25 +23,32 @@ const (
 	simRecovery = time.Minute
 )
 
+// seeds returns which schedules a test runs: usual, or so many in short runs, or under UNDERLAY_FAULT fresh ones, or the one that
+// UNDERLAY_SEED names.
+func seeds(t *testing.T, usual, short, fault uint64) (first, count uint64) {
+	t.Helper()
+	switch {
+	case os.Getenv("UNDERLAY_SEED") != "":
+		first, err := strconv.ParseUint(os.Getenv("UNDERLAY_SEED"), 10, 64)
+		if err != nil {
+			t.Fatalf("UNDERLAY_SEED: %v", err)
+		}
+		return first, 1
+	case os.Getenv("UNDERLAY_FAULT") != "":
+		return uint64(time.Now().Unix()) * 10000, fault
+	case testing.Short():
+		return 1, short
+	}
+	return 1, usual
+}
+
 // TestSimulation runs peers on a simulated network and simulated disks, in
 // virtual time, through schedules of faults that follow from a seed each, while
 // clients call them. UNDERLAY_SEED=n runs the schedule of one seed again (with
 // -count, many times: the order of what happens at the same virtual moment is
 // the Go scheduler's), UNDERLAY_FAULT=1 runs more of them.
 func TestSimulation(t *testing.T) {
-	first, count := uint64(1), uint64(1000)
-	switch {
-	case os.Getenv("UNDERLAY_SEED") != "":
-		var err error
-		if first, err = strconv.ParseUint(os.Getenv("UNDERLAY_SEED"), 10, 64); err != nil {
-			t.Fatalf("UNDERLAY_SEED: %v", err)
-		}
-		count = 1
-	case os.Getenv("UNDERLAY_FAULT") != "":
-		first, count = uint64(time.Now().Unix())*10000, 10000
-	case testing.Short():
-		count = 50
-	}
+	first, count := seeds(t, 1000, 50, 10000)
 	var mu sync.Mutex
 	var total simStats
 	began := time.Now()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/underlay/underlay/consensus/internal/sim"
 )
 
