@@ -3,6 +3,8 @@ package overview
 import (
 	"fmt"
 	"time"
+
+	"github.com/underlay/underlay/internal/human"
 )
 
 // Alert is something that is wrong.
@@ -50,7 +52,7 @@ func (p Peer) complaints(o Overview) (found []Alert) {
 		add("Peer %s has no vote: %s.", p.Label(), p.Waiting)
 	}
 	if n := p.Pins.Failed; n > 0 {
-		add("Peer %s could not fetch %d %s that it shall hold; it goes on trying.", p.Label(), n, plural(n, "pin", "pins"))
+		add("Peer %s could not fetch %s that it shall hold; it goes on trying.", p.Label(), human.Plural(n, "pin"))
 	}
 	if all := p.Disk.Used + p.Disk.Free; all > 0 && float64(p.Disk.Free) < lowDisk*float64(all) {
 		add("The disk of peer %s is nearly full.", p.Label())
@@ -62,11 +64,4 @@ func (p Peer) complaints(o Overview) (found []Alert) {
 		add("Peer %s runs version %s, and peer %s version %s.", p.Label(), p.Version, asked.Label(), asked.Version)
 	}
 	return found
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }
