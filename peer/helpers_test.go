@@ -101,7 +101,7 @@ func testOptions(dir, listen string, peers ...string) Options {
 	}
 	return Options{
 		Dir: dir, Name: filepath.Base(dir), Listen: listen, Places: places, Secret: testSecret(7),
-		ReplicationMin: -1, ReplicationMax: -1, AckReplicas: 2, AckTimeout: 10 * time.Second,
+		ReplicationMin: -1, ReplicationMax: -1, Tuning: Tuning{AckReplicas: 2, AckTimeout: 10 * time.Second},
 		Heartbeat: 500 * time.Millisecond, PinWorkers: 2, CloseTimeout: 10 * time.Second,
 		Version: "test", Logger: testLogger(),
 		ConfigureIPFS: func(conf *kuboconfig.Config) error {

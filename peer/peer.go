@@ -49,13 +49,12 @@ type Options struct {
 	Expect int             // how many first members a new cluster has; 0: all that Places tells of, this one included
 	Record *genesis.Record // of the first members, beyond the peers; nil: they agree among themselves
 
+	Tuning // as it is at first
+
 	ReplicationMin int               // least number of holders of a pin; -1: every peer
 	ReplicationMax int               // greatest number of holders of a pin; -1: every peer
-	AckReplicas    int               // how many holders an acknowledged pin has
-	AckTimeout     time.Duration     // how long those may make no progress before the request fails
 	Heartbeat      time.Duration     // raft heartbeat and election time-out
 	DeadAfter      time.Duration     // how long a member may be away before it is removed; 0: for ever
-	RepinAfter     time.Duration     // how long a member may be away before others hold its pins, too; 0: for ever
 	PinWorkers     int               // pins that are fetched at the same time
 	Tags           map[string]string // for placing pins, for example the zone
 	Slot           string            // the place in the cluster that this peer fills; empty: none in particular
@@ -145,7 +144,7 @@ func Open(ctx context.Context, o Options) (_ *Peer, err error) {
 		opts: o, logger: o.Logger, requests: logging.Named(o.Logger, logging.Requests), life: Life{rand.Text(), time.Now()},
 		machine: machine{of: o.Machines, logger: o.Logger},
 	}
-	p.Tune(o.tuning())
+	p.Tune(o.Tuning)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())

@@ -17,15 +17,23 @@ import (
 
 // accessFiles is what the settings of access name files for.
 type accessFiles struct {
-	adminToken, metricsToken string            // empty: none
-	certs                    *tlsfiles.Watched // nil: none
+	tokens
+	certs *tlsfiles.Watched // nil: none
+}
+
+// tokens are those of the settings; empty: none.
+type tokens struct{ admin, metrics string }
+
+func readTokens(conf config.API) (t tokens, err error) {
+	if t.admin, err = conf.ReadAdminToken(); err != nil {
+		return t, err
+	}
+	t.metrics, err = conf.ReadMetricsToken()
+	return t, err
 }
 
 func readAccessFiles(conf config.API, logger *slog.Logger) (files accessFiles, err error) {
-	if files.adminToken, err = conf.ReadAdminToken(); err != nil {
-		return files, usageError{err}
-	}
-	if files.metricsToken, err = conf.ReadMetricsToken(); err != nil {
+	if files.tokens, err = readTokens(conf); err != nil {
 		return files, usageError{err}
 	}
 	if conf.TLSCert == "" {
@@ -66,7 +74,7 @@ func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *s
 	if e.registry, err = access.OpenRegistry(p.Values(), p, logging.Named(logger, logging.Access)); err != nil {
 		return nil, err
 	}
-	terms := accessTerms(conf, files.adminToken, files.metricsToken)
+	terms := accessTerms(conf, files.tokens)
 	e.guard = access.New(access.Options{
 		Registry: e.registry, Kubo: node.API.Authorizations, Terms: terms, Logger: logging.Named(logger, logging.Access),
 	})
@@ -76,9 +84,9 @@ func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *s
 	return e, nil
 }
 
-func accessTerms(conf config.Config, adminToken, metricsToken string) access.Terms {
+func accessTerms(conf config.Config, t tokens) access.Terms {
 	return access.Terms{
-		AdminToken: adminToken, MetricsToken: metricsToken, Open: len(conf.Exposed()) == 0 || conf.API.TrustNetwork || conf.API.TLSClientCA != "",
+		AdminToken: t.admin, MetricsToken: t.metrics, Open: len(conf.Exposed()) == 0 || conf.API.TrustNetwork || conf.API.TLSClientCA != "",
 	}
 }
 
@@ -92,15 +100,11 @@ func errNobody(conf config.Config) error {
 // part reads the files again and takes other ones.
 func (e *entrance) part(certs *tlsfiles.Watched) part {
 	return part{"access", func(_, now config.Config) (func(), error) {
-		admin, err := now.API.ReadAdminToken()
+		tokens, err := readTokens(now.API)
 		if err != nil {
 			return nil, err
 		}
-		metrics, err := now.API.ReadMetricsToken()
-		if err != nil {
-			return nil, err
-		}
-		terms, show := accessTerms(now, admin, metrics), func() {}
+		terms, show := accessTerms(now, tokens), func() {}
 		if e.guard.Closed(terms) {
 			return nil, errNobody(now)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,22 +39,8 @@ func awsCommand(env environment) *cobra.Command {
 				return printLine(env, value, err)
 			}),
 		},
-		&cobra.Command{
-			Use: "tag KEY", Args: cobra.ExactArgs(1),
-			Short: "Print a tag of this machine",
-			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
-				value, err := cloud.Metadata(cmd.Context(), "tags/instance/"+args[0])
-				return printLine(env, value, err)
-			}),
-		},
-		&cobra.Command{
-			Use: "zone", Args: cobra.NoArgs,
-			Short: "Print the availability zone of this machine",
-			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, _ []string) error {
-				value, err := cloud.Metadata(cmd.Context(), "placement/availability-zone")
-				return printLine(env, value, err)
-			}),
-		},
+		metadataCommand(env, "tag KEY", "Print a tag of this machine", func(args []string) string { return "tags/instance/" + args[0] }),
+		metadataCommand(env, "zone", "Print the availability zone of this machine", func([]string) string { return "placement/availability-zone" }),
 		&cobra.Command{
 			Use: "signal STACK RESOURCE", Args: cobra.ExactArgs(2),
 			Short: "Tell a CloudFormation stack that waits in a resource that this machine is ready",
@@ -70,6 +57,18 @@ func awsCommand(env environment) *cobra.Command {
 		},
 	)
 	return cmd
+}
+
+// metadataCommand prints what EC2 tells this machine under the name that its arguments make. Each word of use after the first is
+// an argument.
+func metadataCommand(env environment, use, short string, name func(args []string) string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Args: cobra.ExactArgs(strings.Count(use, " ")), Short: short,
+		RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
+			value, err := cloud.Metadata(cmd.Context(), name(args))
+			return printLine(env, value, err)
+		}),
+	}
 }
 
 // onAWS opens the account for a command.

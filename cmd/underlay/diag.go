@@ -73,14 +73,12 @@ func (a apis) report(conf config.Config, files accessFiles, p *peer.Peer, env en
 
 // secrets lists what no report may show, should it stand where it does not belong, as in a line of the log.
 func secrets(conf config.Config, files accessFiles, p *peer.Peer) []string {
-	found := []string{files.adminToken, files.metricsToken}
+	found := []string{files.admin, files.metrics}
 	if secret, err := conf.Cluster.ReadSecret(); err == nil {
 		found = append(found, string(secret))
 	}
-	for _, read := range []func() (string, error){conf.API.ReadAdminToken, conf.API.ReadMetricsToken} { // they may have changed
-		if token, err := read(); err == nil {
-			found = append(found, token)
-		}
+	if now, err := readTokens(conf.API); err == nil { // they may have changed
+		found = append(found, now.admin, now.metrics)
 	}
 	for _, file := range []string{filepath.Join(conf.DataDir, "cluster", "secret"), conf.Gateway.PurgeTokenFile} {
 		if raw, err := os.ReadFile(file); err == nil {

@@ -182,9 +182,8 @@ func wrongSettings(err error) error {
 var errStuck = errors.New("the peer did not stop in time; its goroutines are listed above")
 
 // serveUntilDone runs a peer until ctx ends. A stop that takes too long becomes a report of all goroutines and an
-// error instead of a process that hangs.
+// error instead of a process that hangs. env has the live settings.
 func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) error {
-	env.live = env.liveSettings(conf, logger)
 	ctx, env.stop = context.WithCancel(ctx)
 	defer env.stop()
 	var err error

@@ -59,12 +59,12 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	ending := ctx
 	ctx, end := outlive(ctx, env.live.drainDelay, gw.Drain)
 	defer end()
-	env.figures.WatchReady(gw.Ready, func() bool { return ending.Err() == nil && p.Ready() == nil })
 	private, err := openAPIs(ctx, ending, conf, p, denied, listeners.api, env, logger)
 	if err != nil {
 		return err
 	}
 
+	env.figures.WatchReady(gw.Ready, func() bool { return private.ready() == nil })
 	withdraw := announce(conf, listeners.api.Addr(), env, logger)
 	defer func() { err = errors.Join(err, withdraw()) }()
 
