@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -99,8 +100,18 @@ func (p *Peer) admit(ctx context.Context, caller peer.ID, in JoinRequest) (JoinR
 	return JoinReply{Members: ids}, err
 }
 
-// forget lifts an operator's word that a peer may not join.
+// forget lifts an operator's word that a peer may not join. The record of any other peer stays as it is.
 func (p *Peer) forget(ctx context.Context, id peer.ID) error {
+	if err := p.consensus.Barrier(ctx); err != nil { // the word may have been given through another peer
+		return err
+	}
+	book, err := p.addressBook(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(book, func(m member) bool { return m.ID == id && m.Removed }) {
+		return nil
+	}
 	done, err := p.consensus.Commit(ctx, consensus.DelMemberOp(id))
 	if err == nil {
 		err = errors.Join(done.Errs...)
