@@ -314,6 +314,9 @@ func TestPrivateRoutesAreNotOnTheGateway(t *testing.T) {
 		t.Fatalf("only %d routes: the page has another form", len(routes))
 	}
 	for _, route := range routes {
+		if route == "GET /healthz" || route == "GET /readyz" { // the gateway has its own, which tell no more
+			continue
+		}
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.NewReplacer("{", "", "}", "", `\|`, "", ":", "", "*", "", ".", "").Replace(path)
 		_, err := x.Do(method, x.Gateway+path)

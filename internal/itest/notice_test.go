@@ -61,6 +61,7 @@ func awaitUnready(t *testing.T, p *Peer) {
 // EC2 recommends to leave the machine of the leader, which hands over and goes on; then an auto scaling group ends the machine of the
 // next leader, which drains, ends in good order and tells the group so, once. No visitor notices.
 func TestMachinesThatEnd(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t, "--config", settingsOf(t, "drain_delay: 3s\n"))
 	machines := c.onMachines()
 	content := randomContent(1, 4096)

@@ -16,6 +16,7 @@ import (
 // Then there is one cluster of three voters as before, and everything is held as often as before, also what was written
 // meanwhile.
 func TestReplaceLostVolume(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	c := Start(t)
 	cloud := c.onEC2()
 	old := c.others(c.leader())[0]
