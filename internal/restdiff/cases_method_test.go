@@ -56,8 +56,9 @@ func pinMethodsCase(kind string) testCase {
 	until := time.Date(2099, 1, 2, 3, 4, 5, 0, time.UTC)
 	return testCase{kind + " pins", []step{
 		method(kind, "Pin", func(ctx context.Context, c client.Client, v variables) (any, error) {
-			options.UserAllocations = []peer.ID{mustPeer(v["id1"])}
-			return c.Pin(ctx, ci, options)
+			o := options // both clusters are asked at once
+			o.UserAllocations = []peer.ID{mustPeer(v["id1"])}
+			return c.Pin(ctx, ci, o)
 		}),
 		method(kind, "Allocation", func(ctx context.Context, c client.Client, _ variables) (any, error) { return c.Allocation(ctx, ci) }),
 		method(kind, "Allocation", func(ctx context.Context, c client.Client, _ variables) (any, error) { return c.Allocation(ctx, absent) }).named("no allocation"),
