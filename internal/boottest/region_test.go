@@ -126,6 +126,20 @@ func (r *region) setState(i *instance, state string) {
 	if state != terminated {
 		return
 	}
+	r.detach(i)
+}
+
+// takeVolumes takes the volumes from an instance.
+func (r *region) takeVolumes(i *instance) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.detach(i)
+}
+
+// detach is takeVolumes for who has the lock.
+func (r *region) detach(i *instance) {
+	r.t.Helper()
 	for _, v := range r.volumes {
 		if v.holder != i {
 			continue
