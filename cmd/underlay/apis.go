@@ -14,6 +14,7 @@ import (
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
 	"github.com/underlay/underlay/proxy/rpc"
+	"github.com/underlay/underlay/proxy/unfinished"
 )
 
 // apis are a peer's private APIs.
@@ -22,7 +23,8 @@ type apis struct {
 	rest    http.Handler
 	pinning *psa.Service
 	console *console.Console
-	vitals  http.Handler // what other members ask of this peer for their consoles
+	// vitals and unfinished are what other members ask of this peer for their consoles.
+	vitals, unfinished http.Handler
 }
 
 // openAPIs makes the private APIs of a peer whose RPC API listens on l. Their streams end with ctx; they are not ready any more
@@ -32,14 +34,16 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 	if err != nil {
 		return apis{}, err
 	}
-	look := overview.New(p, p, logger)
-	pages, err := console.New(console.Options{Overview: look, Version: version, Logger: logger})
+	look, left := overview.New(p, p, logger), unfinished.New(p, p)
+	pages, err := console.New(console.Options{
+		Overview: look, Pins: p.API(), Unfinished: left, Gateway: gatewayLinks(conf.Gateway), Version: version, Logger: logger,
+	})
 	if err != nil {
 		return apis{}, err
 	}
 	return apis{
 		rpc: api, rest: rest.New(restOptions(ctx, ending, p, denied, logger)), pinning: psa.New(psaOptions(p, logger)),
-		console: pages, vitals: look.Handler(),
+		console: pages, vitals: look.Handler(), unfinished: left.Handler(),
 	}, nil
 }
 

@@ -83,6 +83,7 @@ func routeTable() map[string]Scopes {
 		"DELETE /psa/pins/{id}":     Pin,
 		"GET /ui":                   Read,
 		"GET /ui/{rest...}":         Read,
+		"POST /ui/pins/{rest...}":   Pin,
 		"GET /access/self":          Read,
 		"POST /token":               Read,
 		"GET /access/{rest...}":     Admin,

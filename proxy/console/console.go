@@ -21,9 +21,12 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // Options say where the console finds what it shows. All are required.
 type Options struct {
-	Overview Overview
-	Version  string // of this program
-	Logger   *slog.Logger
+	Overview   Overview
+	Pins       Pins
+	Unfinished Unfinished
+	Gateway    Gateway
+	Version    string // of this program
+	Logger     *slog.Logger
 }
 
 // Overview is what the page of that name shows.
@@ -89,6 +92,12 @@ type route struct {
 func (c *Console) routes() []route {
 	return []route{
 		{"GET", Root + "{$}", c.overview},
+		{"GET", pinsRoot, c.pinList},
+		{"GET", pinsRoot + "/{cid}", c.pinPage},
+		{"POST", pinsRoot + "/{cid}", c.changePin},
+		{"POST", pinsRoot + "/{cid}/recover", c.recoverPin},
+		{"GET", pinsRoot + "/{cid}/unpin", c.askUnpin},
+		{"POST", pinsRoot + "/{cid}/unpin", c.unpin},
 	}
 }
 

@@ -7,21 +7,25 @@ import (
 	"strings"
 )
 
-// Gateway says where people find the gateway of this cluster.
+// Gateway says where people open content.
 type Gateway struct {
-	URL  string // empty: at the host at which they find the console
-	Port string // there
+	URL  string // of a gateway for everybody; empty: there is only this peer's own
+	Port string // of this peer's own, which is reached under the name that the console is
 }
 
-// link leads to a path such as /ipfs/CID on the gateway.
-func (g Gateway) link(r *http.Request, path string) string {
-	if g.URL != "" {
-		return strings.TrimSuffix(g.URL, "/") + (&url.URL{Path: path}).EscapedPath()
+// content is where something is opened; name, which may be empty, is what it is called.
+func (g Gateway) content(r *http.Request, cid, name string) string {
+	at := g.URL
+	if at == "" {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = strings.Trim(r.Host, "[]")
+		}
+		at = "http://" + net.JoinHostPort(host, g.Port)
 	}
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+	at += "/ipfs/" + url.PathEscape(cid)
+	if name != "" {
+		at += "?" + url.Values{"filename": {name}}.Encode()
 	}
-	at := url.URL{Scheme: "http", Host: net.JoinHostPort(strings.Trim(host, "[]"), g.Port), Path: path}
-	return at.String()
+	return at
 }

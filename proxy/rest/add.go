@@ -24,6 +24,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/underlay/underlay/proxy/fault"
+	"github.com/underlay/underlay/proxy/pinopts"
 	"github.com/underlay/underlay/proxy/upload"
 )
 
@@ -184,7 +185,7 @@ func addParams(q url.Values) (api.AddParams, error) {
 	if err != nil {
 		return p, fault.With(http.StatusBadRequest, err)
 	}
-	if err := checkOptions(q, p.PinOptions); err != nil {
+	if err := pinopts.Check(q, p.PinOptions); err != nil {
 		return p, fault.With(http.StatusBadRequest, err)
 	}
 	if p.NoCopy {
