@@ -33,7 +33,7 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 		return apis{}, err
 	}
 	look := overview.New(p, p, logger)
-	pages, err := console.New(console.Options{Overview: look, Version: version, Logger: logger})
+	pages, err := console.New(console.Options{Overview: look, Gateway: gatewayLinks(conf.Gateway), Version: version, Logger: logger})
 	if err != nil {
 		return apis{}, err
 	}

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	kuboconfig "github.com/ipfs/kubo/config"
 
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/peer"
+	"github.com/underlay/underlay/proxy/console"
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
 	"github.com/underlay/underlay/proxy/rpc"
@@ -145,4 +149,19 @@ func restOptions(ctx, ending context.Context, p *peer.Peer, denied *denials, log
 		Peers:     p,
 		Logger:    logger,
 	}
+}
+
+// gatewayLinks says where the console opens content: at the first host of the settings that serves any, since this peer's own
+// gateway may be out of the reach of who looks.
+func gatewayLinks(conf config.Gateway) console.Gateway {
+	_, port, _ := net.SplitHostPort(conf.Listen)
+	links := console.Gateway{Port: port}
+	for _, kind := range []string{config.HostDeserialised, config.HostSubdomain} {
+		for _, name := range slices.Sorted(maps.Keys(conf.Hosts)) {
+			if conf.Hosts[name].Kind == kind && !strings.Contains(name, "*") && links.URL == "" {
+				links.URL = "https://" + name // behind a balancer that ends TLS, as docs/gateway-hosts.md has it
+			}
+		}
+	}
+	return links
 }

@@ -22,6 +22,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // Options say where the console finds what it shows. All are required.
 type Options struct {
 	Overview Overview
+	Gateway  Gateway
 	Version  string // of this program
 	Logger   *slog.Logger
 }

@@ -91,3 +91,9 @@ func whoLooks(who access.Identity) string {
 	}
 	return fmt.Sprintf("%s (%s)", who, who.Scopes)
 }
+
+// may tells whether who looks may do what is done at a path and needs scopes: only then it is offered.
+func may(r *http.Request, path string, need access.Scopes) bool {
+	who := access.IdentityOf(r.Context())
+	return who.Kind == "" || who.May(path, need)
+}
