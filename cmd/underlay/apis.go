@@ -33,12 +33,15 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 		return apis{}, err
 	}
 	look := overview.New(p, p, logger)
-	pages, err := console.New(console.Options{Overview: look, Gateway: gatewayLinks(conf.Gateway), Version: version, Logger: logger})
+	cluster := restOptions(ctx, ending, p, denied, logger)
+	pages, err := console.New(console.Options{
+		Overview: look, Adder: rest.NewAdder(cluster), Commands: api.Clients, Gateway: gatewayLinks(conf.Gateway), Version: version, Logger: logger,
+	})
 	if err != nil {
 		return apis{}, err
 	}
 	return apis{
-		rpc: api, rest: rest.New(restOptions(ctx, ending, p, denied, logger)), pinning: psa.New(psaOptions(p, logger)),
+		rpc: api, rest: rest.New(cluster), pinning: psa.New(psaOptions(p, logger)),
 		console: pages, vitals: look.Handler(),
 	}, nil
 }

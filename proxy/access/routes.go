@@ -83,6 +83,8 @@ func routeTable() map[string]Scopes {
 		"DELETE /psa/pins/{id}":     Pin,
 		"GET /ui":                   Read,
 		"GET /ui/{rest...}":         Read,
+		"POST /ui/add":              Add,
+		"POST /ui/files/{rest...}":  Add | Pin,
 		"GET /access/self":          Read,
 		"POST /token":               Read,
 		"GET /access/{rest...}":     Admin,
