@@ -35,14 +35,16 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 		return apis{}, err
 	}
 	look, left := overview.New(p, p, logger), unfinished.New(p, p)
+	cluster := restOptions(ctx, ending, p, denied, logger)
 	pages, err := console.New(console.Options{
-		Overview: look, Pins: p.API(), Unfinished: left, Gateway: gatewayLinks(conf.Gateway), Version: version, Logger: logger,
+		Overview: look, Pins: p.API(), Unfinished: left, Adder: rest.NewAdder(cluster), Commands: api.Clients,
+		Gateway: gatewayLinks(conf.Gateway), Version: version, Logger: logger,
 	})
 	if err != nil {
 		return apis{}, err
 	}
 	return apis{
-		rpc: api, rest: rest.New(restOptions(ctx, ending, p, denied, logger)), pinning: psa.New(psaOptions(p, logger)),
+		rpc: api, rest: rest.New(cluster), pinning: psa.New(psaOptions(p, logger)),
 		console: pages, vitals: look.Handler(), unfinished: left.Handler(),
 	}, nil
 }

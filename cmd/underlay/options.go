@@ -151,8 +151,8 @@ func restOptions(ctx, ending context.Context, p *peer.Peer, denied *denials, log
 	}
 }
 
-// gatewayLinks says where the console opens content: where the settings say, else at the first host of the settings that serves any, since this peer's own
-// gateway may be out of the reach of who looks.
+// gatewayLinks says where the console opens content: where the settings say, else at their first host that serves any, since this
+// peer's own gateway may be out of the reach of who looks.
 func gatewayLinks(conf config.Gateway) console.Gateway {
 	_, port, _ := net.SplitHostPort(conf.Listen)
 	links := console.Gateway{URL: conf.PublicURL, Port: port}

@@ -84,6 +84,8 @@ func routeTable() map[string]Scopes {
 		"GET /ui":                   Read,
 		"GET /ui/{rest...}":         Read,
 		"POST /ui/pins/{rest...}":   Pin,
+		"POST /ui/add":              Add,
+		"POST /ui/files/{rest...}":  Add | Pin,
 		"GET /access/self":          Read,
 		"POST /token":               Read,
 		"GET /access/{rest...}":     Admin,

@@ -24,6 +24,8 @@ type Options struct {
 	Overview   Overview
 	Pins       Pins
 	Unfinished Unfinished
+	Adder      Adder
+	Commands   http.Handler // kubo's commands, under /api/v0/
 	Gateway    Gateway
 	Version    string // of this program
 	Logger     *slog.Logger
@@ -98,6 +100,13 @@ func (c *Console) routes() []route {
 		{"POST", pinsRoot + "/{cid}/recover", c.recoverPin},
 		{"GET", pinsRoot + "/{cid}/unpin", c.askUnpin},
 		{"POST", pinsRoot + "/{cid}/unpin", c.unpin},
+		{"GET", Root + "add", c.addPage},
+		{"POST", Root + "add", c.add},
+		{"GET", Root + "files", c.files},
+		{"POST", Root + "files/folder", c.changeFiles("folder", "name", c.makeFolder)},
+		{"POST", Root + "files/move", c.changeFiles("move", "to", c.move)},
+		{"POST", Root + "files/remove", c.changeFiles("remove", "", c.remove)},
+		{"POST", Root + "files/upload", c.uploadFiles},
 	}
 }
 
@@ -118,16 +127,22 @@ func (c *Console) answer(handle func(http.ResponseWriter, *http.Request) error) 
 	}
 }
 
-// fail shows an error with its status. It is the only place where the console logs.
+// fail shows an error with its status.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := c.noteFailure(r, err)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", fault.RetryAfter)
+	}
+	c.show(w, r, status, "error", http.StatusText(status), err.Error())
+}
+
+// noteFailure logs why a page or a form failed, and returns the status of that.
+func (c *Console) noteFailure(r *http.Request, err error) int {
 	status := fault.Status(err)
 	level := c.o.Logger.Debug
 	if status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		level = c.o.Logger.Warn
 	}
 	level("a page of the console failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", fault.RetryAfter)
-	}
-	c.show(w, r, status, "error", http.StatusText(status), err.Error())
+	return status
 }

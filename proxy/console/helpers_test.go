@@ -15,6 +15,10 @@ import (
 type fake struct {
 	overview overview.Overview
 	err      error
+	pins     *pins
+
+	adder    adder
+	commands commands
 }
 
 // Overview implements console.Overview.
@@ -23,7 +27,13 @@ func (f *fake) Overview(context.Context) (overview.Overview, error) { return f.o
 // newConsole makes a console of a fake cluster.
 func newConsole(t *testing.T, f *fake) *console.Console {
 	t.Helper()
-	c, err := console.New(console.Options{Overview: f, Version: "1.2.3", Logger: slog.New(slog.DiscardHandler)})
+	if f.pins == nil {
+		f.pins = somePins(0)
+	}
+	c, err := console.New(console.Options{
+		Overview: f, Pins: f.pins, Unfinished: f.pins, Adder: &f.adder, Commands: &f.commands, Gateway: console.Gateway{Port: "8080"}, Version: "1.2.3",
+		Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,6 +83,7 @@ func (c *Console) showPin(w http.ResponseWriter, r *http.Request, status int, as
 		d.Change.choose(asked.chosen)
 	}
 	if failed != nil {
+		c.noteFailure(r, failed)
 		d.Fault = inWords(failed)
 	}
 	c.show(w, r, status, "pin", "Pin", d)

@@ -11,12 +11,10 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 
 	"github.com/underlay/underlay/internal/pinstatus"
+	"github.com/underlay/underlay/proxy/access"
 	"github.com/underlay/underlay/proxy/fault"
 	"github.com/underlay/underlay/proxy/pinopts"
 )
-
-// maxForm bounds what the forms of a pin's page send.
-const maxForm = 256 << 10
 
 // formTime is how browsers write a time in a form.
 const formTime = "2006-01-02T15:04:05"
@@ -156,8 +154,9 @@ func (c *Console) showUnpin(w http.ResponseWriter, r *http.Request, status int, 
 		return err
 	}
 	d := newPinData(pin, pinstatus.Status{}, o.At)
-	d.Change.Revision = revision
+	d.Change.Revision, d.May = revision, may(r, d.Path, access.Pin)
 	if failed != nil {
+		c.noteFailure(r, failed)
 		d.Fault = inWords(failed)
 	}
 	c.show(w, r, status, "unpin", "Unpin", d)

@@ -47,8 +47,8 @@ type pinSource interface {
 	notes() []string
 }
 
-// list looks for a page of pins.
-func (c *Console) list(ctx context.Context, s pinSearch) (pinList, error) {
+// listPins looks for a page of pins.
+func (c *Console) listPins(ctx context.Context, s pinSearch) (pinList, error) {
 	source, wanted, chosen, err := c.source(s)
 	if err != nil {
 		return pinList{}, err

@@ -59,6 +59,18 @@ type pinsData struct {
 	Whole, Empty bool // there are no other pages; there is nothing to show
 }
 
+// Searches tells that not all pins are asked for.
+func (d pinsData) Searches() bool { return d.at("", "") != pinsRoot }
+
+// FaultOf tells that a field is at fault.
+func (d pinsData) FaultOf(field string) bool {
+	if field == "meta" {
+		_, _, err := d.meta()
+		return err != nil
+	}
+	return d.Fault != "" && d.CID != ""
+}
+
 // pinRow is a row of the list.
 type pinRow struct {
 	CID, Path, Name, Replication, Created string
@@ -95,7 +107,7 @@ func (c *Console) pinList(w http.ResponseWriter, r *http.Request) error {
 		}
 		d.Fault, status = err.Error(), fault.Status(err)
 	} else {
-		l, err := c.list(ctx, s)
+		l, err := c.listPins(ctx, s)
 		if err != nil && fault.Status(err) != http.StatusBadRequest {
 			return err
 		}

@@ -21,3 +21,21 @@
     notice.textContent = successful ? '' : `${fault} What is shown here is of ${heard.toLocaleTimeString()}.`
   })
 })()
+
+// Buttons that copy. Away from localhost a page without TLS may not use the clipboard itself: then the browser copies what is selected.
+document.addEventListener('click', async event => {
+  'use strict'
+  const button = event.target.closest('[data-copy]')
+  if (!button) return
+  let copied = false
+  if (navigator.clipboard) {
+    copied = await navigator.clipboard.writeText(button.dataset.copy).then(() => true, () => false)
+  }
+  if (!copied) {
+    getSelection().selectAllChildren(button.previousElementSibling)
+    copied = document.execCommand('copy')
+  }
+  const label = button.firstChild
+  label.data = copied ? 'Copied' : 'Selected'
+  setTimeout(() => { label.data = 'Copy' }, 2000)
+})
