@@ -110,16 +110,6 @@ func addsDropped(b *browser.Tab, c *itest.Cluster, page, script string) {
 // servesTree finds what was added, on other peers, to be what the command line makes of the same files.
 func servesTree(b *browser.Tab, c *itest.Cluster, cid string, tree map[string][]byte) {
 	b.T.Helper()
-	want, err := c.Peers[1].AddTree(tree)
-	if err != nil || want != cid {
-		b.T.Errorf("the page has added %s, the command line adds %s, %v", cid, want, err)
-	}
-	for path, content := range tree {
-		got, err := c.Peers[2].Fetch("/ipfs/" + cid + "/" + (&url.URL{Path: path}).EscapedPath())
-		if err != nil || !bytes.Equal(got, content) {
-			b.T.Errorf("%s on another peer's gateway: %d bytes, %v", path, len(got), err)
-		}
-	}
 	answer, err := c.Peers[2].Do(http.MethodGet, "/allocations/"+cid)
 	var pin struct {
 		Name        string
@@ -130,6 +120,16 @@ func servesTree(b *browser.Tab, c *itest.Cluster, cid string, tree map[string][]
 	}
 	if err != nil || pin.Name != `holiday <b>"1"</b>` || pin.Replication != 2 {
 		b.T.Errorf("the pin is %s, %v", answer, err)
+	}
+	want, err := c.Peers[1].AddTree(tree)
+	if err != nil || want != cid {
+		b.T.Errorf("the page has added %s, the command line adds %s, %v", cid, want, err)
+	}
+	for path, content := range tree {
+		got, err := c.Peers[2].Fetch("/ipfs/" + cid + "/" + (&url.URL{Path: path}).EscapedPath())
+		if err != nil || !bytes.Equal(got, content) {
+			b.T.Errorf("%s on another peer's gateway: %d bytes, %v", path, len(got), err)
+		}
 	}
 	c.Acked(cid)
 }
