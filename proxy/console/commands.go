@@ -27,6 +27,7 @@ func (c *Console) send(ctx context.Context, name string, options url.Values, kin
 	}
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
+		r.ContentLength = -1 // not known
 	}
 	kept := &reply{header: make(http.Header)}
 	defer func() {

@@ -19,7 +19,7 @@ import (
 )
 
 // entriesShown is how many entries of a folder a page shows.
-const entriesShown = 200
+const entriesShown = 100
 
 // filesData is what the page shows of a folder or a file of the cluster's file system.
 type filesData struct {

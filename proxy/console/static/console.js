@@ -22,17 +22,19 @@
   })
 })()
 
-// Buttons that copy. Away from localhost a page without TLS may not use the clipboard itself: then the browser copies what is selected.
+// Buttons copy what stands before them. Away from localhost a page without TLS may not use the clipboard itself: then the browser
+// copies what is selected.
 document.addEventListener('click', async event => {
   'use strict'
-  const button = event.target.closest('[data-copy]')
+  const button = event.target.closest('button.copy')
   if (!button) return
+  const what = button.previousElementSibling
   let copied = false
   if (navigator.clipboard) {
-    copied = await navigator.clipboard.writeText(button.dataset.copy).then(() => true, () => false)
+    copied = await navigator.clipboard.writeText(what.textContent).then(() => true, () => false)
   }
   if (!copied) {
-    getSelection().selectAllChildren(button.previousElementSibling)
+    getSelection().selectAllChildren(what)
     copied = document.execCommand('copy')
   }
   const label = button.firstChild
