@@ -20,7 +20,7 @@ import (
 )
 
 // writeTree writes files and returns the folder that they are in. A path that ends with a slash is an empty folder.
-func writeTree(t *testing.T, tree map[string][]byte) string {
+func writeTree(t testing.TB, tree map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
 	for path, content := range tree {
@@ -191,7 +191,7 @@ func addsWithoutScripts(b *browser.Tab, c *itest.Cluster, page string) {
 }
 
 // sparse makes a large file that takes no space.
-func sparse(t *testing.T, size int64) string {
+func sparse(t testing.TB, size int64) string {
 	t.Helper()
 	path := filepath.Join(writeTree(t, map[string][]byte{"large": nil}), "large")
 	if err := os.Truncate(path, size); err != nil {

@@ -39,7 +39,7 @@ func TestFiles(t *testing.T) {
 func pageOf(page, path string) string { return page + "?" + url.Values{"path": {path}}.Encode() }
 
 // listed waits until a peer shows these entries of a folder, and no others.
-func listed(t *testing.T, p *itest.Peer, dir string, want ...string) {
+func listed(t testing.TB, p *itest.Peer, dir string, want ...string) {
 	t.Helper()
 	itest.Eventually(t, live, func() error {
 		answer, err := p.RPC("files/ls", dir)

@@ -178,7 +178,7 @@ func TestPin(t *testing.T) {
 	shot{"pin", page, "Pin it otherwise", script}.check(t, b)
 	t.Run("change", func(t *testing.T) { repins(b.In(t), c, page, late) })
 	t.Run("change of an old page", func(t *testing.T) { keepsOthersChange(b.In(t), c, page, late) })
-	t.Run("unpin", func(t *testing.T) { unpins(b.In(t), c, page, late, script) })
+	t.Run("unpin", func(t *testing.T) { unpins(t, b.In(t), c, page, late, script) })
 }
 
 // fill puts a text into a field, in place of what it has.
@@ -232,8 +232,8 @@ func keepsOthersChange(b *browser.Tab, c *itest.Cluster, page, cid string) {
 }
 
 // unpins removes the pin after a question.
-func unpins(b *browser.Tab, c *itest.Cluster, page, cid, script string) {
-	shot{"unpin", page + "/unpin", "Do you want to remove", script}.check(b.T, b)
+func unpins(t *testing.T, b *browser.Tab, c *itest.Cluster, page, cid, script string) {
+	shot{"unpin", page + "/unpin", "Do you want to remove", script}.check(t, b)
 	b.Goto(page, 1280, "light")
 	b.Click("#unpin")
 	says(b, live, "main", "Do you want to remove this pin")
