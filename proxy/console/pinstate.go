@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
@@ -65,14 +66,14 @@ func standingOf(pin api.Pin, s pinstatus.Status) standing {
 		}
 	}
 	stands := standing{state: stateOf(api.TrackerStatusPinned)}
-	pressing := []api.TrackerStatus{
+	pressing := []api.TrackerStatus{ // the most pressing first
 		api.TrackerStatusPinError, api.TrackerStatusUnexpectedlyUnpinned, api.TrackerStatusPinning, api.TrackerStatusPinQueued,
 	}
 	held, away := count[api.TrackerStatusPinned], count[api.TrackerStatusClusterError]
 	stands.settled = held > 0
 	stands.Detail = fmt.Sprintf("by %d of %s", held, human.Plural(all, "peer"))
 	if away > 0 {
-		stands.Detail += fmt.Sprintf(", %d of which %s not answer", away, map[bool]string{true: "does", false: "do"}[away == 1])
+		stands.Detail += fmt.Sprintf(", without an answer from %d", away)
 	}
 	switch {
 	case held == 0 && away > 0:
@@ -80,10 +81,8 @@ func standingOf(pin api.Pin, s pinstatus.Status) standing {
 	case held == 0:
 		stands.state = state{"warn", "not held"}
 	}
-	for i := len(pressing) - 1; i >= 0; i-- {
-		if count[pressing[i]] > 0 {
-			stands.state, stands.settled = stateOf(pressing[i]), false
-		}
+	if i := slices.IndexFunc(pressing, func(s api.TrackerStatus) bool { return count[s] > 0 }); i >= 0 {
+		stands.state, stands.settled = stateOf(pressing[i]), false
 	}
 	if stands.Word != "held" {
 		stands.Detail = "held " + stands.Detail
@@ -96,12 +95,7 @@ func meantFor(pin api.Pin, id string) bool {
 	if pin.IsPinEverywhere() || len(pin.Allocations) == 0 {
 		return true
 	}
-	for _, holder := range pin.Allocations {
-		if holder.String() == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(api.PeersToStrings(pin.Allocations), id)
 }
 
 // replication says in words how many peers are to hold a pin.
