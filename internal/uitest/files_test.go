@@ -42,7 +42,7 @@ func pageOf(page, path string) string { return page + "?" + url.Values{"path": {
 func listed(t testing.TB, p *itest.Peer, dir string, want ...string) {
 	t.Helper()
 	itest.Eventually(t, live, func() error {
-		answer, err := p.RPC("files/ls", dir)
+		answer, err := p.RPC("files/ls", "arg="+dir) // which may have an equals sign
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func uploads(b *browser.Tab, c *itest.Cluster, page string) {
 	listed(b.T, c.Peers[2], "/"+odd+"/photos", "in ner", "nothing", "empty")
 	listed(b.T, c.Peers[2], "/"+odd+"/photos/nothing")
 	for path, want := range map[string]string{"/" + odd: "odd", "/photos/in ner/two.txt": "two", "/photos/empty": ""} {
-		if got, err := c.Peers[1].ReadFile("/" + odd + path); err != nil || got != want {
+		if got, err := c.Peers[1].RPC("files/read", "arg=/"+odd+path); err != nil || got != want {
 			b.T.Errorf("%s: %q, %v", path, got, err)
 		}
 	}
@@ -242,7 +242,7 @@ func TestWhoMayChangeFiles(t *testing.T) {
 		b.Shoot("console-files-reader")
 	})
 	t.Run("quota", func(t *testing.T) {
-		b := b.In(t)
+		b := browser.Open(t) // which has not signed in yet
 		b.SignIn("anybody", limitedToken(t, c.Peers[0], admin))
 		b.Goto(page+"add", 1280, "light")
 		b.Choose("#upload-files", sparse(t, 5<<20))

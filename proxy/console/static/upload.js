@@ -100,6 +100,7 @@
       part('sent').textContent = 'Everything is sent. The cluster stores it ...'
     }
     request.onload = () => {
+      running = null // nothing keeps the browser here any more
       if (request.status < 300 && new URL(request.responseURL).pathname !== new URL(form.action).pathname) {
         location.assign(request.responseURL)
         return
