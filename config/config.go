@@ -18,6 +18,8 @@ type Config struct {
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 	// DrainDelay is how long the listeners go on after they have told load balancers that the peer stops.
 	DrainDelay time.Duration `yaml:"drain_delay"`
+	// Cloud is where the machine runs: ec2, which is asked whether the machine is about to end, or empty for nowhere special.
+	Cloud string `yaml:"cloud"`
 	// Gateway holds the settings of the public gateway.
 	Gateway Gateway `yaml:"gateway"`
 	// API holds the settings of the private listeners.
@@ -175,6 +177,9 @@ type Cluster struct {
 	RepinAfter time.Duration `yaml:"repin_after"`
 	// PinWorkers is how many pins the peer fetches at once.
 	PinWorkers int `yaml:"pin_workers"`
+	// Slot is the place in the cluster that this peer fills. A new peer of the same slot takes the place of one whose machine is
+	// gone; empty means that none can.
+	Slot string `yaml:"slot"`
 	// Tags describe the peer to the allocator, for example its zone.
 	Tags map[string]string `yaml:"tags"`
 }

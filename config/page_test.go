@@ -37,6 +37,9 @@ the environment, then flags; later ones win. ` + "`underlay config`" + ` prints 
 are written like ` + "`10s` or `1m30s`" + `; in the environment and in flags, lists are separated by commas and maps are written as
 ` + "`key=value,key=value`" + `.
 
+A peer reads its settings again on SIGHUP. Those marked with * then take effect at once, the others when it is started again; see
+[operations](operations.md#change-settings-of-a-running-peer).
+
 Under ` + "`ipfs`" + ` any of kubo's own settings may be given by kubo's names, nested as in its configuration file; at every start they are
 merged over our defaults and what was changed through the API (see [operations](operations.md)). In the environment it is a JSON
 object, as a flag ` + "`--ipfs Pubsub.Enabled=true`" + `, which may be repeated. Refused are the identity and kubo's own API and gateway
@@ -56,7 +59,11 @@ addresses, which this program serves itself.
 		if def != "" {
 			def = "`" + def + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | `%s` | `--%s` | %s |\n", s.Path, def, s.Env, s.Flag, s.Doc)
+		mark := ""
+		if s.Live {
+			mark = " *"
+		}
+		fmt.Fprintf(&b, "| `%s`%s | %s | `%s` | `--%s` | %s |\n", s.Path, mark, def, s.Env, s.Flag, s.Doc)
 	}
 	return b.String()
 }

@@ -23,6 +23,7 @@ type Setting struct {
 	Flag    string // flag without its dashes: cluster-ack-timeout
 	Default string // as text; for name and data_dir a description of it
 	Doc     string // one line
+	Live    bool   // takes effect in a running peer that reads its settings again, see [Config.Reload]
 }
 
 // row is a line of the table of settings; the names in Setting follow from the path.
@@ -36,6 +37,7 @@ func table() []row {
 		{"public_network", "true", "Join the public IPFS network."},
 		{"shutdown_timeout", "10s", "How long a clean stop may take, for example 10s or 1m."},
 		{"drain_delay", "0s", "How long the listeners go on after /readyz and /health have turned 503, before a stop; about 25s behind a load balancer."},
+		{"cloud", "", "Where the machine runs: ec2, which is then asked whether it ends the machine, so that the peer drains before; empty: nobody is asked."},
 		{"gateway.listen", "0.0.0.0:8080", "Address of the gateway, host:port."},
 		{"gateway.hosts", "", "What each host name serves: deserialised, subdomain, trustless, website or none. See docs/gateway-hosts.md."},
 		{"gateway.root_redirect", "", "Where the path / leads, a path or a URL; empty: to a page that says what this is."},
@@ -77,6 +79,7 @@ func table() []row {
 		{"cluster.dead_after", "24h0m0s", "How long a member may be away before it is removed, if three voters remain; 0s means for ever."},
 		{"cluster.repin_after", "30m0s", "How long a member may be away before pins with fewer holders than their least number get others; 0s means for ever."},
 		{"cluster.pin_workers", "8", "How many pins this peer fetches at once."},
+		{"cluster.slot", "", "Place in the cluster that this peer fills: a new peer of the same slot replaces it when its machine is gone; empty: none does."},
 		{"cluster.tags", "", "What the allocator should know about this peer, for example zone: eu-1a."},
 		{"log.level", "info", "Least level that is logged: debug, info, warn or error."},
 		{"log.format", "text", "Form of a log line: text or json."},
@@ -122,6 +125,10 @@ func (f field) value(c *Config) reflect.Value { return reflect.ValueOf(c).Elem()
 
 // fields walks Config and joins what it finds with the table.
 func fields() []field {
+	live := make(map[string]bool)
+	for _, path := range liveSettings() {
+		live[path] = true
+	}
 	rows := make(map[string]row)
 	for _, r := range table() {
 		rows[r.path] = r
@@ -142,7 +149,7 @@ func fields() []field {
 			}
 			r := rows[path]
 			found = append(found, field{index: at, Setting: Setting{
-				Path: path, Env: envName(path), Flag: flagName(path), Default: r.def, Doc: r.doc,
+				Path: path, Env: envName(path), Flag: flagName(path), Default: r.def, Doc: r.doc, Live: live[path],
 			}})
 		}
 	}

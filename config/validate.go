@@ -55,6 +55,7 @@ func (c Config) checkPeer(fs *faults) {
 	if c.DrainDelay < 0 {
 		fs.add("drain_delay", "must not be negative, is %s", c.DrainDelay)
 	}
+	checkWord(fs, "cloud", c.Cloud, "", "ec2")
 	c.Gateway.checkLimits(fs)
 	if c.Gateway.CacheMiB < -1 {
 		fs.add("gateway.cache_mib", "must be -1 or above, is %d", c.Gateway.CacheMiB)
@@ -83,6 +84,9 @@ func (c Config) checkCluster(fs *faults) {
 		fs.add("cluster.heartbeat", "must be at least %s, is %s", minHeartbeat, c.Cluster.Heartbeat)
 	}
 	checkLeast(fs, "cluster.pin_workers", c.Cluster.PinWorkers, 1)
+	if !printable(c.Cluster.Slot) {
+		fs.add("cluster.slot", "must not contain control characters")
+	}
 	for _, key := range sortedKeys(c.Cluster.Tags) {
 		if key == "" || !printable(key) || !printable(c.Cluster.Tags[key]) {
 			fs.add("cluster.tags", "must have names, and no control characters")

@@ -116,6 +116,7 @@ func TestValidate(t *testing.T) {
 			[]string{"cluster.announce[0]: must be host:port, for example 127.0.0.1:9095 or [::1]:9095"}},
 		{"tags", func(c *Config) { c.Cluster.Tags = map[string]string{"zone": "a\tb"} },
 			[]string{"cluster.tags: must have names, and no control characters"}},
+		{"slot", func(c *Config) { c.Cluster.Slot = "a\n" }, []string{"cluster.slot: must not contain control characters"}},
 		{"log", func(c *Config) { c.Log = Log{Level: "INFO"} }, []string{
 			`log.level: must be "debug", "info", "warn" or "error"`, `log.format: must be "text" or "json"`}},
 		{"policy", func(c *Config) {

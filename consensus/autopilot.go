@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -26,8 +27,9 @@ const (
 type autopilotDelegate struct {
 	c *Consensus
 
-	mu    sync.Mutex
-	heard map[raft.ServerID]time.Time // when a member last answered
+	mu       sync.Mutex
+	heard    map[raft.ServerID]time.Time // when a member last answered
+	removing map[raft.ServerID]bool      // who is being removed
 }
 
 var _ autopilot.ApplicationIntegration = (*autopilotDelegate)(nil)
@@ -35,8 +37,9 @@ var _ autopilot.ApplicationIntegration = (*autopilotDelegate)(nil)
 // superviseMembers lets new members catch up before they vote, and removes those
 // that stay away, as long as this peer leads. It runs until the consensus closes.
 func (c *Consensus) superviseMembers() {
-	d := &autopilotDelegate{c: c}
+	d := c.succession.d
 	pilot := autopilot.New(c.raft, d,
+		autopilot.WithPromoter(c.succession),
 		autopilot.WithLogger(newRaftLogger(c.log)),
 		autopilot.WithUpdateInterval(c.opts.Stabilization/10),
 		autopilot.WithReconcileInterval(c.opts.Stabilization/5))
@@ -48,6 +51,7 @@ func (c *Consensus) superviseMembers() {
 			pilot.Start(c.ctx)
 		} else {
 			<-pilot.Stop()
+			c.succession.wait(nil)
 		}
 		select {
 		case <-changed:
@@ -55,6 +59,11 @@ func (c *Consensus) superviseMembers() {
 			return
 		}
 	}
+}
+
+// newSuccession makes what decides on members while this peer leads.
+func newSuccession(c *Consensus) *succession {
+	return &succession{d: &autopilotDelegate{c: c, heard: make(map[raft.ServerID]time.Time), removing: make(map[raft.ServerID]bool)}}
 }
 
 // forget makes every member count as heard of now: a new leader gives all of
@@ -68,7 +77,7 @@ func (d *autopilotDelegate) forget() {
 // AutopilotConfig implements autopilot.ApplicationIntegration.
 func (d *autopilotDelegate) AutopilotConfig() *autopilot.Config {
 	return &autopilot.Config{
-		CleanupDeadServers:      d.c.opts.DeadAfter > 0,
+		CleanupDeadServers:      true, // of those that KnownServers or succession name
 		LastContactThreshold:    2 * d.c.opts.Heartbeat,
 		MaxTrailingLogs:         trailingEntries,
 		MinQuorum:               minVoters,
@@ -104,6 +113,15 @@ func (d *autopilotDelegate) KnownServers() map[raft.ServerID]*autopilot.Server {
 	return known
 }
 
+// silent reports whether a member has not answered for as long as a new one must
+// be stable.
+func (d *autopilotDelegate) silent(id raft.ServerID, now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last, ok := d.heard[id]
+	return ok && now.Sub(last) > d.c.opts.Stabilization
+}
+
 // FetchServerStats implements autopilot.ApplicationIntegration: it asks all
 // members at once and leaves out those that do not answer.
 func (d *autopilotDelegate) FetchServerStats(ctx context.Context, servers map[raft.ServerID]*autopilot.Server) map[raft.ServerID]*autopilot.ServerStats {
@@ -132,19 +150,47 @@ func (d *autopilotDelegate) FetchServerStats(ctx context.Context, servers map[ra
 	return stats
 }
 
-// RemoveFailedServer implements autopilot.ApplicationIntegration.
+// RemoveFailedServer implements autopilot.ApplicationIntegration. Only a leader
+// removes: one that leads no more leaves it to the next, which sees for itself.
 func (d *autopilotDelegate) RemoveFailedServer(s *autopilot.Server) {
+	d.mu.Lock()
+	busy := d.removing[s.ID]
+	d.removing[s.ID] = true
+	d.mu.Unlock()
+	if busy {
+		return
+	}
 	d.c.background.start(func() {
-		id, err := peer.Decode(string(s.ID))
-		if err == nil {
-			err = d.c.RmPeer(d.c.ctx, id)
-		}
-		if err != nil {
+		defer func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			delete(d.removing, s.ID)
+		}()
+		if err := d.remove(s); err != nil {
 			d.c.log.Warn("could not remove a dead member; will try again", "peer", s.ID, "error", err)
-			return
 		}
-		d.c.log.Warn("removed a member that was away for too long", "peer", s.ID, "grace", d.c.opts.DeadAfter)
 	})
+}
+
+// remove removes a dead member, and with one whose machine is gone its record: it
+// will not come back.
+func (d *autopilotDelegate) remove(s *autopilot.Server) error {
+	if r := d.c.changeMemberHere(memberRemove, string(s.ID)); r.Code != codeOK {
+		return fmt.Errorf("remove member %s: code %d %s", s.ID, r.Code, r.Message)
+	}
+	if s.NodeStatus != autopilot.NodeLeft {
+		d.c.log.Warn("removed a member that was away for too long", "peer", s.ID, "grace", d.c.opts.DeadAfter)
+		return nil
+	}
+	d.c.log.Warn("removed a member whose machine is gone; another one has its slot", "peer", s.ID)
+	id, err := peer.Decode(string(s.ID))
+	if err != nil {
+		return err
+	}
+	if _, err := d.c.Commit(d.c.ctx, DelMemberOp(id)); err != nil {
+		d.c.log.Info("the record of a removed member stays", "peer", id, "error", err) // which does no harm
+	}
+	return nil
 }
 
 // statsReply is a member's answer to how far it is.

@@ -51,6 +51,8 @@ type Consensus struct {
 	disk    *diskWatch
 	rounds  rounds
 
+	succession *succession
+
 	hasState    atomic.Bool
 	barrierTerm atomic.Uint64 // term in which raft's barrier has passed here
 	ready       chan struct{}
@@ -84,6 +86,7 @@ func open(o Options, on medium) (_ *Consensus, err error) {
 		opts: o, id: o.Host.ID(), host: o.Host, log: o.Logger,
 		nudger: newNudger(), elector: newElector(), disk: newDiskWatch(o), ready: make(chan struct{}), closing: make(chan struct{}),
 	}
+	c.succession = newSuccession(c)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if c.stores, err = openStores(o, on, c.closing, c.disk.hasRoom); err != nil {
 		c.cancel()

@@ -208,6 +208,9 @@ type Status struct {
 	// LastContact is the time since the leader was heard, 0 on the leader and
 	// negative if there never was one.
 	LastContact time.Duration
+	// Waiting says, on the leader, which new members have no vote because another
+	// one has that of their slot, and why that is so.
+	Waiting map[peer.ID]string
 }
 
 // Status may be called at any time, also after Close.
@@ -221,6 +224,7 @@ func (c *Consensus) Status() Status {
 		Term:      c.raft.CurrentTerm(),
 		Applied:   c.Applied(),
 		LastIndex: c.raft.LastIndex(),
+		Waiting:   c.succession.waits(),
 	}
 	switch last := c.raft.LastContact(); {
 	case c.raft.State() == raft.Leader:

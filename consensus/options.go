@@ -34,6 +34,13 @@ type Options struct {
 	// DeadAfter is how long a member may be away before it is removed, if enough
 	// voters remain; 0 never removes any.
 	DeadAfter time.Duration
+	// Slot, unless nil, returns the place in the cluster that a peer fills, by its
+	// record; empty: none. Of the members of a slot one has a vote, see succession.
+	Slot func(MemberRecord) string
+	// Gone, unless nil, returns nil if the machine of a peer is gone for good, by
+	// its record, and else why that is not sure. The leader asks, about members that
+	// do not answer and whose slot has another one.
+	Gone func(context.Context, MemberRecord) error
 	// Weigh, unless nil, tells how many bytes a pin has, if that can be found out
 	// at once; it may stop where they are more than most. It is asked for pins that
 	// count for an account with a limit on bytes.
@@ -69,6 +76,9 @@ type Options struct {
 	// freeBytes asks the file system of a directory, or a test.
 	freeBytes func(dir string) (int64, error)
 }
+
+// errCannotTell is the answer of a cluster whose machines nobody watches.
+var errCannotTell = errors.New("nobody can tell whether its machine is gone")
 
 const (
 	// batchBytes ends a batch before it holds BatchOps operations: large
@@ -107,6 +117,12 @@ func (o Options) defaults() Options {
 	}
 	if o.Fatal == nil {
 		o.Fatal = func(err error) { panic(err) }
+	}
+	if o.Slot == nil {
+		o.Slot = func(MemberRecord) string { return "" }
+	}
+	if o.Gone == nil {
+		o.Gone = func(context.Context, MemberRecord) error { return errCannotTell }
 	}
 	setDefault(&o.Heartbeat, time.Second)
 	setDefault(&o.CommitTimeout, 20*time.Second)

@@ -104,7 +104,7 @@ func simulate(t *testing.T, seed uint64, broke simSabotage) (simStats, error) {
 		if w, err = newWorld(seed, simPeers(seed), broke, nil); err != nil {
 			return
 		}
-		w.run()
+		w.run(simLength(seed))
 		w.finish()
 		w.stats.Virtual = time.Since(began)
 	})
@@ -129,9 +129,8 @@ func simPeers(seed uint64) int {
 // simLength returns how long the faults of a seed go on.
 func simLength(seed uint64) time.Duration { return time.Duration(3+seed%5) * time.Second }
 
-// run lets clients and faults at the cluster until both are done.
-func (w *world) run() {
-	length := simLength(w.seed)
+// run lets clients and faults at the cluster, for so long, until both are done.
+func (w *world) run(length time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), length)
 	defer cancel()
 	var monitor sync.WaitGroup

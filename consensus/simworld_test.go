@@ -83,6 +83,7 @@ type simPeer struct {
 	mu   sync.Mutex
 	disk *sim.Disk
 	life *life  // nil while down
+	dead bool   // for good: it does not start again
 	vote uint64 // last seen by the monitor
 }
 
@@ -168,11 +169,17 @@ func (p *simPeer) up() *life {
 	return p.life
 }
 
-// start begins a life, if the peer is down.
+func (p *simPeer) isDead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dead
+}
+
+// start begins a life, if the peer is down and not dead.
 func (p *simPeer) start() error {
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
-	if p.up() != nil {
+	if p.up() != nil || p.isDead() {
 		return nil
 	}
 	l := &life{host: p.w.net.Host(p.id), mirror: newMirror()}

@@ -73,6 +73,7 @@ type Options struct {
 type Gateway struct {
 	server  *httpserver.Server
 	handler atomic.Pointer[http.Handler]
+	options atomic.Pointer[Options] // that hold
 	ready   readiness
 	log     *slog.Logger
 }
@@ -84,7 +85,7 @@ func New(l net.Listener, o Options) *Gateway {
 	o = o.withDefaults()
 	g := &Gateway{log: o.Logger}
 	g.ready.set(starting)
-	g.use(g.ready.answer(http.HandlerFunc(notYet)))
+	g.use(g.ready.answer(http.HandlerFunc(notYet)), o)
 	g.server = httpserver.New(l, httpserver.Options{
 		Name:              "gateway",
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*g.handler.Load()).ServeHTTP(w, r) }),
@@ -93,7 +94,7 @@ func New(l net.Listener, o Options) *Gateway {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    o.Limits.HeaderBytes,
 		WriteTimeout:      o.Limits.writeTimeout(),
-		Connections:       o.connections(),
+		Connections:       g.connections(o.Limits),
 		Grace:             o.ShutdownTimeout,
 		Logger:            o.Logger,
 	})
@@ -113,8 +114,21 @@ func Open(o Options, l net.Listener) (*Gateway, error) {
 // Open makes the gateway serve the content of the options' node. It may be called once, also while the gateway serves.
 // Close must be called before the node is closed.
 func (g *Gateway) Open(o Options) error {
+	use, err := g.Replace(o)
+	if err != nil {
+		return err
+	}
+	use()
+	g.ready.clear(starting)
+	return nil
+}
+
+// Replace prepares other options, and returns what makes them hold for the requests that come from then on. What the gateway has
+// in memory of hot files and of its clients begins anew. How many connections there may be, how large headers, and how long answers
+// may take whose pace nobody watches, stays as New was told.
+func (g *Gateway) Replace(o Options) (use func(), err error) {
 	if o.Node == nil {
-		return errors.New("open gateway: no node given")
+		return nil, errors.New("open gateway: no node given")
 	}
 	o = o.withDefaults()
 	if o.Policy == nil {
@@ -122,14 +136,15 @@ func (g *Gateway) Open(o Options) error {
 	}
 	handler, err := newHandler(o, &g.ready)
 	if err != nil {
-		return fmt.Errorf("prepare gateway on %s: %w", g.Addr(), err)
+		return nil, fmt.Errorf("prepare gateway on %s: %w", g.Addr(), err)
 	}
-	g.use(handler)
-	g.ready.clear(starting)
-	return nil
+	return func() { g.use(handler, o) }, nil
 }
 
-func (g *Gateway) use(h http.Handler) { g.handler.Store(&h) }
+func (g *Gateway) use(h http.Handler, o Options) {
+	g.options.Store(&o)
+	g.handler.Store(&h)
+}
 
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {

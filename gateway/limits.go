@@ -87,11 +87,12 @@ func (l Limits) isUnlimited(a netip.Addr) bool {
 }
 
 // connections bounds them for the server. Those of balancers are as many as the balancers want.
-func (o Options) connections() httpserver.Bounds {
+func (g *Gateway) connections(l Limits) httpserver.Bounds {
 	return httpserver.Bounds{
-		Total: o.Limits.MaxConnections,
-		Each:  o.Limits.ClientConnections,
+		Total: l.MaxConnections,
+		Each:  l.ClientConnections,
 		Key: func(a netip.Addr) (key netip.Addr, each, total bool) {
+			o := g.options.Load()
 			proxy := slices.ContainsFunc(o.Trust.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 			return forwarded.Client{Addr: a}.Key(), !o.Limits.isUnlimited(a), !proxy
 		},

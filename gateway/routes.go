@@ -118,15 +118,6 @@ func onOwnHosts(own *pages.Pages, conf boxo.Config, backend boxo.IPFSBackend, ne
 	})
 }
 
-func readOnly(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return true
-	}
-	w.Header().Set("Allow", "GET, HEAD")
-	http.Error(w, "only GET and HEAD are allowed here", http.StatusMethodNotAllowed)
-	return false
-}
-
 // isContentHost tells hosts like <CID>.ipfs.example.org, whose whole path belongs to the content.
 func isContentHost(host string) bool {
 	labels := strings.Split(hostOnly(host), ".")

@@ -63,7 +63,7 @@ func (p *Peer) await(ctx context.Context, r receipt) error {
 	if err != nil {
 		return err
 	}
-	need, held := min(p.opts.AckReplicas, len(candidates)), 0
+	need, held := min(p.tuning.Load().AckReplicas, len(candidates)), 0
 	if r.here {
 		held = 1
 	}
@@ -137,7 +137,7 @@ func (p *Peer) awaitHolder(ctx context.Context, id peer.ID, r receipt) holderOut
 		if err == nil && reply.Blocks != blocks {
 			blocks, since = reply.Blocks, time.Now()
 		}
-		if time.Since(since) > p.opts.AckTimeout {
+		if time.Since(since) > p.tuning.Load().AckTimeout {
 			return holderOutcome{err: failure}
 		}
 		if err != nil && !pause.For(ctx, dialInterval) {

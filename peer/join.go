@@ -42,8 +42,9 @@ func (p *Peer) stayMember(ctx context.Context) error {
 }
 
 func (p *Peer) askToJoin(ctx context.Context, via peer.ID) error {
-	request := JoinRequest{Name: p.opts.Name, Version: p.opts.Version}
-	for _, a := range p.host.Addrs() {
+	self := p.self(ctx)
+	request := JoinRequest{Name: self.Name, Version: self.Version, Slot: self.Slot, Machine: self.Machine}
+	for _, a := range self.Addrs {
 		request.Addrs = append(request.Addrs, api.NewMultiaddrWithValue(a))
 	}
 	var reply JoinReply
@@ -84,7 +85,7 @@ func (p *Peer) admit(ctx context.Context, caller peer.ID, in JoinRequest) (JoinR
 			return JoinReply{Refused: "said by " + p.opts.Name}, nil
 		}
 	}
-	joining := member{ID: caller, Name: in.Name, Version: in.Version}
+	joining := member{ID: caller, Name: in.Name, Version: in.Version, Slot: in.Slot, Machine: in.Machine}
 	for _, a := range in.Addrs {
 		joining.Addrs = append(joining.Addrs, a.Value())
 	}

@@ -30,6 +30,8 @@ type member struct {
 	Name    string         `json:"name"`
 	Version string         `json:"version"`
 	Addrs   []ma.Multiaddr `json:"-"`
+	Slot    string         `json:"slot,omitempty"`    // the place in the cluster that it fills; see slot.go
+	Machine string         `json:"machine,omitempty"` // that it runs on, if its name is known
 	Removed bool           `json:"removed,omitempty"` // by an operator: it may not join by itself
 }
 
@@ -94,12 +96,19 @@ func (p *Peer) announce(ctx context.Context) error {
 		return nil
 	}
 	for {
-		if err := p.setMember(ctx, member{ID: p.ID(), Name: p.opts.Name, Version: p.opts.Version, Addrs: p.host.Addrs()}); err != nil && ctx.Err() == nil {
+		if err := p.setMember(ctx, p.self(ctx)); err != nil && ctx.Err() == nil {
 			p.logger.Debug("could not announce this peer's addresses; will try again", "error", err)
 		}
 		if !pause.For(ctx, announceInterval) {
 			return nil
 		}
+	}
+}
+
+// self is what this peer's record should be.
+func (p *Peer) self(ctx context.Context) member {
+	return member{
+		ID: p.ID(), Name: p.opts.Name, Version: p.opts.Version, Addrs: p.host.Addrs(), Slot: p.opts.Slot, Machine: p.machine.name(ctx),
 	}
 }
 

@@ -33,6 +33,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add([]byte(strings.Repeat("\xff", 40)))
 	f.Add([]byte("\x02{}"))
 	f.Add([]byte(`{"name":"one","version":"v","addrs":["/ip4/192.0.2.1/tcp/1"],"removed":true}`))
+	f.Add([]byte(`{"name":"one","version":"v","slot":"a","machine":"1/eu/i-1","addrs":["/ip4/192.0.2.1/tcp/1"]}`))
 	f.Add([]byte(greeting + "\x07/noise\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		readsAgain(t, "question", raw, readQuestion, func(q awaitQuestion) []byte { return q.append(nil) })

@@ -102,6 +102,14 @@ func (p *Peer) openCluster(ctx context.Context) error {
 	return nil
 }
 
+// Yield hands over leadership if this peer has it, so that the cluster loses no leader when this peer goes. It goes on as a
+// member, which may lead again. It blocks until another peer leads, at most for some seconds.
+func (p *Peer) Yield(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, handoverLimit)
+	defer cancel()
+	return p.consensus.Handover(ctx)
+}
+
 // closeCluster hands over leadership, so that the others need no election, and stops the orchestrator with its parts.
 func (p *Peer) closeCluster(gate *startGate) error {
 	ctx, cancel := context.WithTimeout(context.Background(), handoverLimit)

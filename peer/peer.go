@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	ipfscluster "github.com/ipfs-cluster/ipfs-cluster"
@@ -55,6 +56,8 @@ type Options struct {
 	RepinAfter     time.Duration     // how long a member may be away before others hold its pins, too; 0: for ever
 	PinWorkers     int               // pins that are fetched at the same time
 	Tags           map[string]string // for placing pins, for example the zone
+	Slot           string            // the place in the cluster that this peer fills; empty: none in particular
+	Machines       Machines          // what the peers run on; nil: nobody knows
 
 	Public        bool                           // the node joins the public IPFS network
 	ConfigureIPFS func(*kuboconfig.Config) error // applied to the node's default configuration at every start
@@ -107,6 +110,8 @@ type Peer struct {
 	mesh       *mesh
 	word       *genesis.Word
 	doubts     doubts
+	machine    machine
+	tuning     atomic.Pointer[Tuning]
 
 	localSettings *settings.Local
 	settings      *settings.Settings
@@ -128,7 +133,8 @@ type closer struct {
 // Open starts a peer on its data directory. It holds the directory's lock, listens for other peers and serves what it
 // has; Serve makes it take part. ctx only carries values: cancelling it does not stop the peer, Close does.
 func Open(ctx context.Context, o Options) (_ *Peer, err error) {
-	p := &Peer{opts: o, logger: o.Logger, life: Life{rand.Text(), time.Now()}}
+	p := &Peer{opts: o, logger: o.Logger, life: Life{rand.Text(), time.Now()}, machine: machine{of: o.Machines, logger: o.Logger}}
+	p.Tune(o.tuning())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -195,6 +201,8 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 		Logger:    p.logger,
 		Heartbeat: p.opts.Heartbeat,
 		DeadAfter: p.opts.DeadAfter,
+		Slot:      slotOf,
+		Gone:      p.gone,
 		Weigh:     p.weigh,
 		Fatal:     p.opts.Fatal,
 	})

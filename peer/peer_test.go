@@ -278,7 +278,7 @@ func TestAwaitHolders(t *testing.T) {
 		t.Errorf("a cancelled wait: %v", err)
 	}
 	pin.Allocations = append(pin.Allocations, r.ID())
-	r.opts.AckReplicas = 2
+	r.Tune(Tuning{AckReplicas: 2, AckTimeout: r.opts.AckTimeout})
 	if err := r.awaitHolders(pin, 0)(t.Context()); !errors.Is(err, ErrTooFewHolders) || !strings.Contains(err.Error(), "1 of 2") {
 		t.Errorf("a pin that only this peer holds: %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/underlay/underlay/internal/complaint"
 	"github.com/underlay/underlay/internal/pause"
 )
 
@@ -30,10 +31,13 @@ func (m *mesh) look(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	keeping := make(map[string]context.CancelFunc)
+	complaint := complaint.Complaint{
+		Logger: m.logger, Fails: "cannot find out where all the other peers may be; will ask again", Works: "found out where the other peers may be",
+	}
 	for {
 		addrs, err := m.places.Addrs(ctx)
-		if err != nil && ctx.Err() == nil {
-			m.logger.Warn("cannot find out where all the other peers may be; will ask again", "error", err)
+		if ctx.Err() == nil {
+			complaint.Note(err)
 		}
 		if err == nil || len(addrs) > 0 {
 			m.keepOnly(addrs, keeping)

@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/consensus"
+	"github.com/underlay/underlay/internal/pause"
 )
 
 const (
@@ -24,24 +25,19 @@ const (
 )
 
 // repin gives the pins of members that are gone to others, while this peer leads: a pin that has fewer holders left than
-// its least number. A member is gone when it was removed, or has been away for Options.RepinAfter. It returns when ctx ends.
+// its least number. A member is gone when it was removed, or has been away for Tuning.RepinAfter. It returns when ctx ends.
 func (p *Peer) repin(ctx context.Context) error {
-	if p.opts.RepinAfter <= 0 {
-		return nil
-	}
-	tick := time.NewTicker(min(p.opts.RepinAfter/4+1, memberInterval))
-	defer tick.Stop()
-	roll := newRollCall(p.opts.RepinAfter)
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
+	roll := newRollCall(0)
+	for interval := time.Duration(0); pause.For(ctx, interval); {
+		grace := p.tuning.Load().RepinAfter
+		if interval = memberInterval; grace > 0 {
+			interval = min(grace/4+1, memberInterval)
 		}
-		if !p.leads() {
-			roll = newRollCall(p.opts.RepinAfter)
+		if grace <= 0 || !p.leads() {
+			roll = newRollCall(0)
 			continue
 		}
+		roll.grace = grace
 		members, err := p.consensus.Peers(ctx)
 		if err != nil {
 			continue
@@ -55,6 +51,7 @@ func (p *Peer) repin(ctx context.Context) error {
 			p.logger.Info("pins of members that are gone were given to others", "pins", moved, "error", err)
 		}
 	}
+	return nil
 }
 
 func (p *Peer) connected(id peer.ID) bool {

@@ -66,7 +66,7 @@ func (r Requests) standings(ctx context.Context, cids []api.Cid, found []pinstat
 		case err != nil:
 			return fmt.Errorf("read pin of %s: %w", cids[n], err)
 		default:
-			found[n] = standingFrom(pin, accounts, r.peer.opts.AckReplicas)
+			found[n] = standingFrom(pin, accounts, r.peer.tuning.Load().AckReplicas)
 		}
 		return nil
 	})

@@ -43,6 +43,8 @@ type JoinRequest struct {
 	Name    string
 	Version string
 	Addrs   []api.Multiaddr // where the others reach it
+	Slot    string          // see member; peers of older versions leave this and the next one out
+	Machine string
 }
 
 // JoinReply answers a peer that wants to become a member.

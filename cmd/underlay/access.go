@@ -18,8 +18,8 @@ import (
 
 // accessFiles is what the settings of access name files for.
 type accessFiles struct {
-	adminToken string      // empty: none
-	tls        *tls.Config // nil: none
+	adminToken string            // empty: none
+	certs      *tlsfiles.Watched // nil: none
 }
 
 func readAccessFiles(conf config.API, logger *slog.Logger) (files accessFiles, err error) {
@@ -29,11 +29,22 @@ func readAccessFiles(conf config.API, logger *slog.Logger) (files accessFiles, e
 	if conf.TLSCert == "" {
 		return files, nil
 	}
-	files.tls, err = tlsfiles.Files{Cert: conf.TLSCert, Key: conf.TLSKey, ClientCA: conf.TLSClientCA}.Config(logger)
-	if err != nil {
+	if files.certs, err = certificates(conf).Open(logger); err != nil {
 		return files, usageError{err}
 	}
 	return files, nil
+}
+
+func certificates(conf config.API) tlsfiles.Files {
+	return tlsfiles.Files{Cert: conf.TLSCert, Key: conf.TLSKey, ClientCA: conf.TLSClientCA}
+}
+
+// tls is nil if none is spoken.
+func (f accessFiles) tls() *tls.Config {
+	if f.certs == nil {
+		return nil
+	}
+	return f.certs.Config()
 }
 
 // entrance is what stands before the private APIs.
@@ -53,18 +64,48 @@ func openEntrance(conf config.Config, files accessFiles, p *peer.Peer, logger *s
 	if e.registry, err = access.OpenRegistry(p.Values(), p, logger); err != nil {
 		return nil, err
 	}
-	exposed := conf.Exposed()
-	e.guard = access.New(access.Options{
-		Registry: e.registry, AdminToken: files.adminToken, Kubo: node.API.Authorizations,
-		Open:   len(exposed) == 0 || conf.API.TrustNetwork || conf.API.TLSClientCA != "",
-		Logger: logger,
-	})
-	if e.guard.Closed() {
-		return nil, usageError{fmt.Errorf("%s: others than this machine can reach that address, and nothing says who may use it; "+
-			"set api.admin_token_file (see docs/access.md), or listen on 127.0.0.1, or set api.trust_network if whoever reaches it may "+
-			"change the cluster", strings.Join(exposed, " and "))}
+	terms := accessTerms(conf, files.adminToken)
+	e.guard = access.New(access.Options{Registry: e.registry, Kubo: node.API.Authorizations, Terms: terms, Logger: logger})
+	if e.guard.Closed(terms) {
+		return nil, usageError{errNobody(conf)}
 	}
 	return e, nil
+}
+
+func accessTerms(conf config.Config, adminToken string) access.Terms {
+	return access.Terms{
+		AdminToken: adminToken, Open: len(conf.Exposed()) == 0 || conf.API.TrustNetwork || conf.API.TLSClientCA != "",
+	}
+}
+
+// errNobody says that nobody could get in.
+func errNobody(conf config.Config) error {
+	return fmt.Errorf("%s: others than this machine can reach that address, and nothing says who may use it; "+
+		"set api.admin_token_file (see docs/access.md), or listen on 127.0.0.1, or set api.trust_network if whoever reaches it may "+
+		"change the cluster", strings.Join(conf.Exposed(), " and "))
+}
+
+// part reads the files again and takes other ones.
+func (e *entrance) part(certs *tlsfiles.Watched) part {
+	return part{"access", func(_, now config.Config) (func(), error) {
+		token, err := now.API.ReadAdminToken()
+		if err != nil {
+			return nil, err
+		}
+		terms, show := accessTerms(now, token), func() {}
+		if e.guard.Closed(terms) {
+			return nil, errNobody(now)
+		}
+		if certs != nil {
+			if show, err = certs.Replace(certificates(now.API)); err != nil {
+				return nil, err
+			}
+		}
+		return func() {
+			show()
+			e.guard.Use(terms)
+		}, nil
+	}}
 }
 
 // clients lets those through to the private APIs who may use them.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/underlay/underlay/config"
+	"github.com/underlay/underlay/internal/health"
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy"
 	"github.com/underlay/underlay/proxy/console"
@@ -23,6 +24,7 @@ type apis struct {
 	rest    http.Handler
 	pinning *psa.Service
 	console *console.Console
+	ready   func() error // why this peer wants no requests
 	// vitals and unfinished are what other members ask of this peer for their consoles.
 	vitals, unfinished http.Handler
 }
@@ -34,8 +36,8 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 	if err != nil {
 		return apis{}, err
 	}
-	look, left := overview.New(p, p, logger), unfinished.New(p, p)
-	cluster := restOptions(ctx, ending, p, denied, logger)
+	look, left, ready := overview.New(p, p, logger), unfinished.New(p, p), readiness(ending, p)
+	cluster := restOptions(ctx, ready, p, denied, logger)
 	pages, err := console.New(console.Options{
 		Overview: look, Pins: p.API(), Unfinished: left, Adder: rest.NewAdder(cluster), Commands: api.Clients,
 		Gateway: gatewayLinks(conf.Gateway), Version: version, Logger: logger,
@@ -45,19 +47,19 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 	}
 	return apis{
 		rpc: api, rest: rest.New(cluster), pinning: psa.New(psaOptions(p, logger)),
-		console: pages, vitals: look.Handler(), unfinished: left.Handler(),
+		console: pages, vitals: look.Handler(), unfinished: left.Handler(), ready: ready,
 	}, nil
 }
 
-// servers serves the APIs to clients, on each listener that there is.
+// servers serves the APIs to clients, on each listener that there is, and with each what load balancers ask.
 func (a apis) servers(conf config.Config, files accessFiles, listeners *listenerSet, door *entrance, logger *slog.Logger) (servers []func(context.Context) error) {
 	for l, h := range map[net.Listener]http.Handler{
-		listeners.api:  door.clients(proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.console, a.rest)),
-		listeners.rest: door.clients(a.rest),
-		listeners.psa:  door.pinning(a.pinning.Handler()),
+		listeners.api:  door.clients(health.Handler(a.ready, proxy.Handler(a.rpc.Clients, a.pinning.Handler(), a.console, a.rest))),
+		listeners.rest: door.clients(health.Handler(a.ready, a.rest)),
+		listeners.psa:  door.pinning(health.Handler(a.ready, a.pinning.Handler())),
 	} {
 		if l != nil {
-			servers = append(servers, proxy.NewServer(l, files.tls, h, conf.ShutdownTimeout/2, logger).Serve)
+			servers = append(servers, proxy.NewServer(l, files.tls(), h, conf.ShutdownTimeout/2, logger).Serve)
 		}
 	}
 	return servers

@@ -15,7 +15,7 @@ import (
 
 // openPeer opens what the settings name and the peer itself.
 func openPeer(ctx context.Context, conf config.Config, logger *slog.Logger, fatal func(error)) (*peer.Peer, error) {
-	born, err := openBirth(ctx, conf.Cluster)
+	born, err := openBirth(ctx, conf)
 	if err != nil {
 		return nil, err
 	}
@@ -26,18 +26,24 @@ func openPeer(ctx context.Context, conf config.Config, logger *slog.Logger, fata
 	return p, nil
 }
 
-// birth is how a peer finds the others, and with them the first members of a new cluster.
+// birth is how a peer finds the others, and with them the first members of a new cluster; and who knows the machines that they
+// run on, nil if nobody does.
 type birth struct {
-	places peer.Places
-	record *genesis.Record
+	places   peer.Places
+	record   *genesis.Record
+	machines peer.Machines
 }
 
 // openBirth opens what the settings name. AWS is asked only if they name it.
-func openBirth(ctx context.Context, c config.Cluster) (b birth, err error) {
+func openBirth(ctx context.Context, conf config.Config) (b birth, err error) {
 	var cloud *aws.Cloud
-	if needsAWS(c) {
+	c := conf.Cluster
+	if conf.Cloud == "ec2" || needsAWS(c) {
 		if cloud, err = aws.Open(ctx); err != nil {
 			return b, err
+		}
+		if c.Slot != "" {
+			b.machines = cloud
 		}
 	}
 	if name, ok := strings.CutPrefix(c.Genesis, "ssm:"); ok {

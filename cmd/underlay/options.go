@@ -43,6 +43,8 @@ func peerOptions(c config.Config, b birth, logger *slog.Logger, fatal func(error
 		RepinAfter:     c.Cluster.RepinAfter,
 		PinWorkers:     c.Cluster.PinWorkers,
 		Tags:           c.Cluster.Tags,
+		Slot:           c.Cluster.Slot,
+		Machines:       b.machines,
 		Public:         c.PublicNetwork,
 		ConfigureIPFS:  func(base *kuboconfig.Config) error { return config.MergeIPFS(base, c.IPFS) },
 		CloseTimeout:   c.ShutdownTimeout / 2,
@@ -129,18 +131,28 @@ func psaOptions(p *peer.Peer, logger *slog.Logger) psa.Options {
 // errEnding is what load balancers are told of a peer that answers for a little longer.
 var errEnding = errors.New("this peer is about to stop")
 
-// restOptions needs to know when the listeners will end, and before that whether the process has been told to.
-func restOptions(ctx, ending context.Context, p *peer.Peer, denied *denials, logger *slog.Logger) rest.Options {
+// tuning is the part of the peer's options that may change.
+func tuning(c config.Config) peer.Tuning {
+	return peer.Tuning{AckReplicas: c.Cluster.AckReplicas, AckTimeout: c.Cluster.AckTimeout, RepinAfter: c.Cluster.RepinAfter}
+}
+
+// readiness says why a peer's private APIs want no requests: it is about to stop, or takes no part in the cluster.
+func readiness(ending context.Context, p *peer.Peer) func() error {
+	return func() error {
+		if ending.Err() != nil {
+			return errEnding
+		}
+		return p.Ready()
+	}
+}
+
+// restOptions needs to know when the listeners will end.
+func restOptions(ctx context.Context, ready func() error, p *peer.Peer, denied *denials, logger *slog.Logger) rest.Options {
 	return rest.Options{
-		Cluster: p.API(),
-		Monitor: p.Monitor(),
-		RPC:     p.RPC,
-		Ready: func() error {
-			if ending.Err() != nil {
-				return errEnding
-			}
-			return p.Ready()
-		},
+		Cluster:   p.API(),
+		Monitor:   p.Monitor(),
+		RPC:       p.RPC,
+		Ready:     ready,
 		Pinset:    p,
 		Events:    p,
 		Denylist:  denied.list,

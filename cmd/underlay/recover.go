@@ -32,7 +32,7 @@ func recoverCommand(env environment) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			conf, err := load()
 			if err != nil {
-				return err
+				return wrongSettings(err)
 			}
 			return recoverPeer(conf, yes, env)
 		},
@@ -61,7 +61,7 @@ func recoverPeer(conf config.Config, yes bool, env environment) error {
 			return usageError{fmt.Errorf("not confirmed; nothing was changed")}
 		}
 	}
-	id, err := peer.Recover(conf.DataDir, newLogger(config.Log{Level: slog.LevelWarn.String(), Format: "text"}, env.stderr))
+	id, err := peer.Recover(conf.DataDir, newLogger(config.Log{Level: slog.LevelWarn.String(), Format: "text"}, new(slog.LevelVar), env.stderr))
 	if err != nil {
 		return err
 	}

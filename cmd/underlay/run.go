@@ -7,9 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,7 @@ import (
 	"github.com/underlay/underlay/cmd/underlay/cli"
 	"github.com/underlay/underlay/config"
 	"github.com/underlay/underlay/internal/memlimit"
+	"github.com/underlay/underlay/peer"
 )
 
 // version of this program.
@@ -29,6 +32,20 @@ type environment struct {
 	stdout io.Writer
 	stderr io.Writer
 	fatal  func(error) // ends the process, or the test
+
+	// Set while a peer runs.
+	stop    func()           // begins its stop, as a signal does
+	watch   *watch           // nil: nobody says when the machine ends
+	live    *settings        // nil: they do not change
+	hangups <-chan os.Signal // each tells it to read them again
+}
+
+// liveSettings returns those of the peer, which begin with conf.
+func (e environment) liveSettings(conf config.Config, logger *slog.Logger) *settings {
+	if e.live != nil {
+		return e.live
+	}
+	return newSettings(conf, func() (config.Config, error) { return conf, nil }, logger)
 }
 
 // rootHelp is what "underlay help" begins with.
@@ -80,6 +97,15 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// follow returns what tells a running peer of other settings, and of the end of its machine.
+func (e environment) follow(live *settings, p *peer.Peer) []func(context.Context) error {
+	serve := []func(context.Context) error{func(ctx context.Context) error { return live.Serve(ctx, e.hangups) }}
+	if e.watch != nil {
+		serve = append(serve, func(ctx context.Context) error { return e.watch.Serve(ctx, e.stop, p.Yield) })
+	}
+	return serve
+}
+
 func daemonCommand(env environment) *cobra.Command {
 	var load func() (config.Config, error)
 	cmd := &cobra.Command{
@@ -91,14 +117,22 @@ func daemonCommand(env environment) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			conf, err := load()
 			if err != nil {
-				return err
+				return wrongSettings(err)
 			}
 			// Some of kubo's commands find the repository by this variable only.
 			if err := os.Setenv("IPFS_PATH", filepath.Join(conf.DataDir, "ipfs")); err != nil {
 				return fmt.Errorf("set IPFS_PATH: %w", err)
 			}
 			limitMemory(env.lookup)
-			return serveUntilDone(cmd.Context(), conf, newLogger(conf.Log, env.stderr), env)
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
+			env.hangups = hangups
+			var level slog.LevelVar
+			logger := newLogger(conf.Log, &level, env.stderr)
+			env.live = newSettings(conf, load, logger)
+			env.live.parts = append(env.live.parts, levelPart(&level))
+			return serveUntilDone(cmd.Context(), conf, logger, env)
 		},
 	}
 	load = withConfig(cmd, env)
@@ -124,31 +158,40 @@ func configCommand(env environment) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			conf, err := load()
-			return errors.Join(conf.WriteYAML(env.stdout), err)
+			return errors.Join(conf.WriteYAML(env.stdout), wrongSettings(err))
 		},
 	}
 	load = withConfig(cmd, env)
 	return cmd
 }
 
-// withConfig gives cmd a flag for every setting, and returns what loads them once the flags are parsed.
+// withConfig gives cmd a flag for every setting, and returns what loads them once the flags are parsed, again and again.
 func withConfig(cmd *cobra.Command, env environment) func() (config.Config, error) {
 	file := cmd.Flags().String("config", "", "settings `file` in YAML (environment "+config.EnvFile+")")
 	config.BindFlags(cmd.Flags())
 	return func() (config.Config, error) {
-		conf, err := config.Load(config.LoadOptions{File: *file, Getenv: env.lookup, Flags: cmd.Flags()})
-		if err != nil {
-			return conf, usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
-		}
-		return conf, nil
+		return config.Load(config.LoadOptions{File: *file, Getenv: env.lookup, Flags: cmd.Flags()})
 	}
 }
 
-func newLogger(c config.Log, w io.Writer) *slog.Logger {
+func wrongSettings(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{fmt.Errorf("the configuration is wrong:\n%w", err)}
+}
+
+func levelOf(c config.Log) slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		level = slog.LevelInfo // validated before: cannot happen
 	}
+	return level
+}
+
+// newLogger makes a logger whose level may change.
+func newLogger(c config.Log, level *slog.LevelVar, w io.Writer) *slog.Logger {
+	level.Set(levelOf(c))
 	opts := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))
@@ -162,6 +205,13 @@ var errStuck = errors.New("the peer did not stop in time; its goroutines are lis
 // serveUntilDone runs a peer until ctx ends. A stop that takes too long becomes a report of all goroutines and an
 // error instead of a process that hangs.
 func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) error {
+	env.live = env.liveSettings(conf, logger)
+	ctx, env.stop = context.WithCancel(ctx)
+	defer env.stop()
+	var err error
+	if env.watch, err = openWatch(ctx, conf, logger); err != nil {
+		return fmt.Errorf("watch for the end of the machine: %w", err)
+	}
 	done := make(chan error, 1)
 	go func() { done <- serve(ctx, conf, logger, env) }()
 	select {
@@ -170,12 +220,15 @@ func serveUntilDone(ctx context.Context, conf config.Config, logger *slog.Logger
 	case <-ctx.Done():
 	}
 	logger.Info("stopping")
-	timer := time.NewTimer(conf.DrainDelay + conf.ShutdownTimeout)
+	timer := time.NewTimer(env.live.drainDelay() + conf.ShutdownTimeout)
 	defer timer.Stop()
 	select {
 	case err := <-done:
 		if err == nil {
 			logger.Info("stopped")
+			if env.watch != nil {
+				env.watch.Stopped(ctx)
+			}
 		}
 		return err
 	case <-timer.C:

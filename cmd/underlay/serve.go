@@ -18,9 +18,10 @@ import (
 
 // serve runs one peer with its gateway and APIs until ctx ends or one of them fails. Listeners come first, so that a
 // taken port changes nothing on disk, and the gateway says that it starts until the peer is open. When ctx ends load balancers
-// are told, and get conf.DrainDelay to look elsewhere; then the servers drain while the peer still works, and the peer hands
+// are told, and get the drain delay to look elsewhere; then the servers drain while the peer still works, and the peer hands
 // over leadership and closes. env.fatal must end the process.
 func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env environment) (err error) {
+	live := env.liveSettings(conf, logger)
 	files, err := readAccessFiles(conf.API, logger)
 	if err != nil {
 		return err
@@ -47,13 +48,12 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 	if err != nil {
 		return err
 	}
-
 	door, err := openEntrance(conf, files, p, logger)
 	if err != nil {
 		return err
 	}
 	ending := ctx
-	ctx, end := outlive(ctx, conf.DrainDelay, gw.Drain)
+	ctx, end := outlive(ctx, live.drainDelay, gw.Drain)
 	defer end()
 	private, err := openAPIs(ctx, ending, conf, p, denied, listeners.api, logger)
 	if err != nil {
@@ -70,6 +70,8 @@ func serve(ctx context.Context, conf config.Config, logger *slog.Logger, env env
 		proxy.NewServer(p.Calls(), nil, members, conf.ShutdownTimeout/4, logger).Serve,
 		func(ctx context.Context) error { return manager.Serve(ctx, ending) },
 	}
+	live.parts = append(live.parts, tuningPart(p), door.part(files.certs), denylistPart(denied, env, logger), gatewayPart(gw, p, denied, logger))
+	inside = append(inside, env.follow(live, p)...)
 	clients := append(private.servers(conf, files, listeners, door, logger), gatewayServes)
 	logServing(conf, p, logger)
 	return serveInStages(ctx, inside, clients)

@@ -27,13 +27,13 @@ func serveInStages(ctx context.Context, inside, clients []func(context.Context) 
 	return all.Wait()
 }
 
-// outlive returns a context that ends delay after ctx, or when the function that it returns is called. tell is called when
-// ctx ends.
-func outlive(ctx context.Context, delay time.Duration, tell func()) (context.Context, context.CancelFunc) {
+// outlive returns a context that ends after ctx, when the delay is over that holds then, or when the function that it returns is
+// called. tell is called when ctx ends.
+func outlive(ctx context.Context, delay func() time.Duration, tell func()) (context.Context, context.CancelFunc) {
 	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		tell()
-		time.AfterFunc(delay, cancel)
+		time.AfterFunc(delay(), cancel)
 	})
 	return later, func() {
 		stop()

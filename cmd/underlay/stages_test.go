@@ -55,7 +55,7 @@ func TestOutlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		told := make(chan struct{})
-		later, end := outlive(ctx, 25*time.Second, func() { close(told) })
+		later, end := outlive(ctx, func() time.Duration { return 25 * time.Second }, func() { close(told) })
 		defer end()
 		began := time.Now()
 		cancel()
@@ -72,7 +72,7 @@ func TestOutlive(t *testing.T) {
 
 func TestOutliveCanBeCutShort(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	later, end := outlive(ctx, time.Hour, func() { t.Error("told, though nothing ended before") })
+	later, end := outlive(ctx, func() time.Duration { return time.Hour }, func() { t.Error("told, though nothing ended before") })
 	end()
 	if later.Err() == nil {
 		t.Error("it has not ended")

@@ -1,6 +1,7 @@
 package hot
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -38,7 +39,12 @@ func (c *Cache) register(to prometheus.Registerer) error {
 		size("answers", c.answers.WeightedSize),
 		size("nodes", c.nodes.WeightedSize),
 	} {
-		if err := to.Register(m); err != nil {
+		err := to.Register(m)
+		if of, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok { // of a cache in whose place this one comes
+			to.Unregister(of.ExistingCollector)
+			err = to.Register(m)
+		}
+		if err != nil {
 			return fmt.Errorf("register figures of the cache: %w", err)
 		}
 	}

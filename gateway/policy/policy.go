@@ -38,13 +38,14 @@ const (
 
 // Policy knows what is denied. Any goroutine may use it.
 type Policy struct {
-	o       Options
-	log     *slog.Logger
-	dirs    []*directory
-	fetched []*subscription
+	log  *slog.Logger
+	next chan Options // what Serve is to follow from then on
 
 	mu      sync.Mutex // held to put other rules into force
-	entries []*list    // of the cluster
+	status  int
+	dirs    []*directory
+	fetched []*subscription
+	entries []*list // of the cluster
 	rules   atomic.Pointer[rules]
 }
 
@@ -54,6 +55,25 @@ func Open(o Options) *Policy {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	p := &Policy{log: o.Logger, next: make(chan Options, 1)}
+	p.rules.Store(&rules{})
+	p.take(o)
+	return p
+}
+
+// Replace has Serve follow other sources, and fetch lists at once. Until they are read, what was read of those before stays in
+// force. One goroutine at a time may call it.
+func (p *Policy) Replace(o Options) {
+	select {
+	case <-p.next: // never seen
+	default:
+	}
+	p.next <- o
+}
+
+// take reads the sources and puts what they have into force.
+func (p *Policy) take(o Options) {
+	o.Logger = p.log
 	if o.Status == 0 {
 		o.Status = http.StatusGone
 	}
@@ -63,24 +83,45 @@ func Open(o Options) *Policy {
 	if o.Client == nil {
 		o.Client = newClient()
 	}
-	p := &Policy{o: o, log: o.Logger}
+	var dirs []*directory
 	for _, path := range o.Dirs {
 		d := &directory{path: path, log: o.Logger}
 		d.look(true)
-		p.dirs = append(p.dirs, d)
+		dirs = append(dirs, d)
 	}
+	var fetched []*subscription
 	for _, url := range o.URLs {
 		s := newSubscription(url, o)
 		s.load()
-		p.fetched = append(p.fetched, s)
+		fetched = append(fetched, s)
 	}
-	p.rules.Store(&rules{})
+	p.mu.Lock()
+	p.dirs, p.fetched, p.status = dirs, fetched, o.Status
+	p.mu.Unlock()
 	p.renew()
-	return p
 }
 
 // Serve follows the lists until ctx ends, and then returns nil.
 func (p *Policy) Serve(ctx context.Context) error {
+	for {
+		until, stop := context.WithCancel(ctx)
+		followed := p.followAll(until)
+		select {
+		case o := <-p.next:
+			stop()
+			if err := followed.Wait(); err != nil {
+				return err
+			}
+			p.take(o)
+		case <-ctx.Done():
+			stop()
+			return followed.Wait()
+		}
+	}
+}
+
+// followAll follows what the sources are now. Only Serve changes them.
+func (p *Policy) followAll(ctx context.Context) *errgroup.Group {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, d := range p.dirs {
 		g.Go(func() error {
@@ -94,7 +135,7 @@ func (p *Policy) Serve(ctx context.Context) error {
 			return nil
 		})
 	}
-	return g.Wait()
+	return g
 }
 
 // follow calls look, and again after as long as it says, until ctx ends.
@@ -124,7 +165,7 @@ func (p *Policy) renew() {
 			lists = append(lists, l)
 		}
 	}
-	next := &rules{lists: lists, status: p.o.Status, generation: p.rules.Load().generation + 1}
+	next := &rules{lists: lists, status: p.status, generation: p.rules.Load().generation + 1}
 	p.rules.Store(next)
 	size := 0
 	for _, l := range lists {

@@ -89,6 +89,31 @@ func TestDirectory(t *testing.T) {
 	eventually(t, "the file that is gone denies nothing", func() bool { return !p.denies(t, a) && !p.denies(t, b) })
 }
 
+// Other sources take the place of those before, which are followed no longer.
+func TestSourcesAreReplaced(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	a, b, c := "/ipfs/"+rawCID(t, "a").String(), "/ipfs/"+rawCID(t, "b").String(), "/ipfs/"+rawCID(t, "c").String()
+	write(t, filepath.Join(first, "one.deny"), a+"\n")
+	write(t, filepath.Join(second, "one.deny"), b+"\n")
+	list := newServer(t, "")
+	p := serve(t, Options{Dirs: []string{first}, URLs: []string{list.URL}, Client: list.Client()})
+	if err := p.SetEntries([]Entry{{Rule: c}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the list is fetched", func() bool { list.mu.Lock(); defer list.mu.Unlock(); return list.sent > 0 })
+	p.Replace(Options{Dirs: []string{first}})
+	p.Replace(Options{Dirs: []string{second}, Status: 451})
+	eventually(t, "the second directory is in force", func() bool { return p.denies(t, b) && !p.denies(t, a) })
+	if got := p.Path(newPath(t, b)).Status; got != 451 {
+		t.Errorf("the status is %d", got)
+	}
+	if !p.denies(t, c) {
+		t.Error("what the cluster denies is forgotten")
+	}
+	write(t, filepath.Join(second, "two.deny"), a+"\n")
+	eventually(t, "the second directory is followed", func() bool { return p.denies(t, a) })
+}
+
 // server has a list that a test changes.
 type server struct {
 	*httptest.Server

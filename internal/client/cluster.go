@@ -53,6 +53,8 @@ type Consensus struct {
 	Applied       uint64 `json:"applied"`
 	LastIndex     uint64 `json:"last_index"`
 	LastContactMs int64  `json:"last_contact_ms"` // negative if a leader was never heard
+	// Waiting says, if it is the leader's, why new members have no vote although they have caught up, by their IDs.
+	Waiting map[string]string `json:"waiting,omitempty"`
 }
 
 // Consensus asks the peer that answers what it knows of the consensus.

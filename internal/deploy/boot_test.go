@@ -153,8 +153,8 @@ func checkSettings(t *testing.T, m machine, open bool) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the secret has mode %s, %v", info.Mode(), err)
 	}
-	if conf.Name != "prod-b" || conf.Cluster.BootstrapExpect != 3 || conf.Cluster.Genesis != "ssm:/underlay/prod/genesis" ||
-		len(conf.Cluster.Peers) != 1 || conf.Cluster.Peers[0] != "ec2:underlay:cluster=prod:9096" || conf.API.TrustNetwork != open {
+	if conf.Name != "prod-b" || conf.Cloud != "ec2" || conf.Cluster.BootstrapExpect != 3 || conf.Cluster.Genesis != "ssm:/underlay/prod/genesis" ||
+		conf.Cluster.Slot != "b" || len(conf.Cluster.Peers) != 1 || conf.Cluster.Peers[0] != "ec2:underlay:cluster=prod:9096" || conf.API.TrustNetwork != open {
 		t.Errorf("the settings are\n%s", m.read("etc/underlay/underlay.yaml"))
 	}
 }

@@ -1,9 +1,11 @@
 package deploy
 
 import (
+	"debug/buildinfo"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +70,18 @@ func TestDebPackage(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(control, script)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// The program in the packages tells nothing of the machine that has built it.
+func TestProgramHasNoBuildPaths(t *testing.T) {
+	builtPackage(t, "deb")
+	info, err := buildinfo.ReadFile(filepath.Join(root, "bin/underlay"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(info.Settings, debug.BuildSetting{Key: "-trimpath", Value: "true"}) {
+		t.Errorf("it was built with %v", info.Settings)
 	}
 }
 

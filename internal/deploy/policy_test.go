@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/underlay/underlay/internal/aws"
 )
 
 // The world reaches the ports of the gateway's balancer and of the IPFS swarm, and nothing else.
@@ -117,10 +119,11 @@ func TestSlotsChangeOneByOne(t *testing.T) {
 		if !equal(at(update, "WaitOnResourceSignals"), true) || !equal(at(update, "MinInstancesInService"), 0) || at(update, "PauseTime") == nil {
 			t.Errorf("slot %s is updated by %v", slot, update)
 		}
-		// A machine that is to end keeps serving for longer than the balancers take to forget it.
+		// A machine that is to end may take as long as its service: it learns of that within seconds, and drains.
 		hook := at(r.Properties, "LifecycleHookSpecificationList", 0)
 		wait, _ := at(hook, "HeartbeatTimeout").(int)
-		if at(hook, "LifecycleTransition") != "autoscaling:EC2_INSTANCE_TERMINATING" || at(hook, "DefaultResult") != "CONTINUE" || wait <= 60 {
+		if at(hook, "LifecycleTransition") != "autoscaling:EC2_INSTANCE_TERMINATING" || at(hook, "DefaultResult") != "CONTINUE" ||
+			at(hook, "LifecycleHookName") != aws.DrainHook || float64(wait) < stopLimit(t) {
 			t.Errorf("slot %s ends by %v", slot, hook)
 		}
 		tags := tagsOf(r)
@@ -164,7 +167,7 @@ func TestLeastPrivilege(t *testing.T) {
 	tmpl := readTemplate(t, "cluster.yaml")
 	want := map[string]bool{ // whether it is for all resources
 		"ec2:DescribeInstances": true, "ec2:DescribeVolumes": true, "ec2:AttachVolume": false, "ssm:GetParameter": false,
-		"ssm:PutParameter": false, "cloudformation:SignalResource": false, "s3:PutObject": false, "s3:GetObject": false,
+		"ssm:PutParameter": false, "cloudformation:SignalResource": false, "autoscaling:CompleteLifecycleAction": false, "s3:PutObject": false, "s3:GetObject": false,
 		"ssm:UpdateInstanceInformation": true, "ssmmessages:CreateControlChannel": true, "ssmmessages:CreateDataChannel": true,
 		"ssmmessages:OpenControlChannel": true, "ssmmessages:OpenDataChannel": true,
 	}

@@ -98,8 +98,9 @@ func TestUnitsAreHardened(t *testing.T) {
 	}
 }
 
-// The service may take longer to stop than the settings that come with it allow the peer.
-func TestUnitWaitsForDrain(t *testing.T) {
+// stopLimit is how many seconds the service may take to stop.
+func stopLimit(t *testing.T) float64 {
+	t.Helper()
 	unit, err := os.ReadFile(filepath.Join(root, "deploy/systemd/underlay.service"))
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +113,12 @@ func TestUnitWaitsForDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return limit
+}
+
+// The service may take longer to stop than the settings that come with it allow the peer.
+func TestUnitWaitsForDrain(t *testing.T) {
+	limit := stopLimit(t)
 	conf, err := config.Load(config.LoadOptions{File: filepath.Join(root, "deploy/package/underlay.yaml")})
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +136,17 @@ func TestUnitRestartsAfterPanic(t *testing.T) {
 	}
 	if !bytes.Contains(unit, []byte("\nRestart=on-failure\n")) || bytes.Contains(unit, []byte("\nRestartPreventExitStatus=")) {
 		t.Error("the unit does not start a peer again that has ended with status 2")
+	}
+}
+
+// `systemctl reload` has a peer read its settings again.
+func TestUnitReloads(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join(root, "deploy/systemd/underlay.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(unit, []byte("\nExecReload=/bin/kill -HUP $MAINPID\n")) {
+		t.Error("the unit cannot be reloaded")
 	}
 }
 

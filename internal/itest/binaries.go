@@ -54,7 +54,7 @@ var building sync.Map // package path to func() (string, error): each is built o
 func build(pkg string) (string, error) {
 	once, _ := building.LoadOrStore(pkg, sync.OnceValues(func() (string, error) {
 		out := filepath.Join(root(), "bin", filepath.Base(pkg))
-		cmd := exec.Command("go", "build", "-ldflags", "-s -w", "-o", out, pkg)
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, pkg)
 		cmd.Dir = root()
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile does
 		if msg, err := cmd.CombinedOutput(); err != nil {

@@ -41,6 +41,7 @@ type Peer struct {
 	PSA     string `json:"psa"`
 
 	dir     string
+	env     []string // beside that of the test, from its next start on
 	http    *http.Client
 	running bool
 	paused  bool
@@ -192,7 +193,7 @@ func (c *Cluster) Restart(p *Peer) {
 	defer log.Close()
 	p.again = exec.Command(Underlay(c.t), "daemon", "--config", filepath.Join(p.dir, "underlay.yaml"))
 	p.again.Stdout, p.again.Stderr = log, log
-	p.again.Env = append(os.Environ(), c.runtimeDir())
+	p.again.Env = append(append(os.Environ(), c.runtimeDir()), p.env...)
 	if err := p.again.Start(); err != nil {
 		c.t.Fatal(err)
 	}

@@ -62,6 +62,18 @@ func visit(client *http.Client, url string, want []byte) error {
 	return err
 }
 
+// await waits until they have asked n times more.
+func (v *visitors) await(t testing.TB, n int64) {
+	t.Helper()
+	target := v.asked.Load() + n
+	Eventually(t, time.Minute, func() error {
+		if asked := v.asked.Load(); asked < target {
+			return fmt.Errorf("%d requests, want %d", asked, target)
+		}
+		return nil
+	})
+}
+
 func (v *visitors) end() {
 	v.stop()
 	_ = v.group.Wait() // returns nil
@@ -83,17 +95,8 @@ func TestStopBehindABalancer(t *testing.T) {
 	}
 	b := startChecked(t, gateways, "/readyz", 200*time.Millisecond)
 	v := startVisitors(t, 10, 100*time.Millisecond, b.URL+"/ipfs/"+cid, content)
-	awaitVisits := func(n int64) {
-		target := v.asked.Load() + n
-		Eventually(t, time.Minute, func() error {
-			if asked := v.asked.Load(); asked < target {
-				return fmt.Errorf("%d requests, want %d", asked, target)
-			}
-			return nil
-		})
-	}
 	for _, p := range c.Peers[1:] { // a member that does not lead, and one that may
-		awaitVisits(100)
+		v.await(t, 100)
 		c.signal(p, syscall.SIGTERM)
 		began := time.Now()
 		expectDraining(t, p, cid, content)
@@ -103,12 +106,12 @@ func TestStopBehindABalancer(t *testing.T) {
 			t.Errorf("%s stopped after %s, before the delay was over", p.Name, took)
 		}
 		t.Logf("%s stopped after %s", p.Name, took.Round(time.Millisecond))
-		awaitVisits(100)
+		v.await(t, 100)
 		c.Restart(p)
 		awaitReadyz(t, p)
 		c.AwaitReady(p)
 	}
-	awaitVisits(100)
+	v.await(t, 100)
 	v.end()
 	t.Logf("%d requests, %d failed", v.asked.Load(), v.failed.Load())
 }
@@ -118,7 +121,7 @@ func expectDraining(t *testing.T, p *Peer, cid string, content []byte) {
 	t.Helper()
 	for url, want := range map[string]int{
 		p.Gateway + "/readyz": 503, p.REST + "/health": 503, p.API + "/health": 503, p.Gateway + "/healthz": 200,
-		p.REST + "/id": 200,
+		p.API + "/readyz": 503, p.REST + "/readyz": 503, p.PSA + "/readyz": 503, p.PSA + "/healthz": 200, p.REST + "/id": 200,
 	} {
 		Eventually(t, 4*time.Second, func() error {
 			resp, err := p.http.Get(url)

@@ -14,6 +14,14 @@ import (
 // newcomer starts a further peer that is told the addresses of the members at. It is none of the cluster's first members.
 func (c *Cluster) newcomer(name string, at ...int) *Peer {
 	c.t.Helper()
+	p := c.prepare(name, at...)
+	c.Restart(p)
+	return p
+}
+
+// prepare makes a newcomer that is yet to be started.
+func (c *Cluster) prepare(name string, at ...int) *Peer {
+	c.t.Helper()
 	secret, err := os.ReadFile(filepath.Join(c.Dir, "secret"))
 	if err != nil {
 		c.t.Fatal(err)
@@ -42,16 +50,16 @@ ipfs: {Addresses: {Swarm: ["/ip4/127.0.0.1/tcp/%d"]}}
 			c.t.Fatal(err)
 		}
 	}
-	c.Restart(p)
 	c.Peers = append(c.Peers, p)
 	return p
 }
 
 // consensusStatus is what a peer says of its part in the consensus.
 type consensusStatus struct {
-	ID     string
-	Leader string
-	Voter  bool
+	ID      string
+	Leader  string
+	Voter   bool
+	Waiting map[string]string
 }
 
 func (p *Peer) consensus() (consensusStatus, error) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,30 +22,53 @@ type Files struct {
 	ClientCA  string // authorities, one of which must have signed a client's certificate; empty: none is asked for
 }
 
-// Config returns the configuration of a server with the certificate in the files: TLS 1.2 or later, HTTP/2 or HTTP/1.1.
-// When a client connects and the files have changed since, they are read again; if that fails, what was read before stays in
-// use and the fault is logged once. The error of the first reading names the file.
-func (f Files) Config(logger *slog.Logger) (*tls.Config, error) {
-	w := &watched{files: f, logger: logger}
-	if err := w.load(); err != nil {
+// Open reads the files. The error names the one that cannot be used.
+func (f Files) Open(logger *slog.Logger) (*Watched, error) {
+	now, err := f.read()
+	if err != nil {
 		return nil, err
 	}
+	return &Watched{logger: logger, now: now}, nil
+}
+
+// Watched is what was last read from the files. Any goroutine may use it.
+type Watched struct {
+	logger *slog.Logger
+
+	mu  sync.Mutex
+	now *content
+}
+
+// content is what files had when they were read.
+type content struct {
+	files   Files
+	config  *tls.Config
+	stamps  []stamp // taken before they were read, so that what changed meanwhile is read again
+	checked time.Time
+}
+
+// Config is the configuration of a server with the certificate in the files: TLS 1.2 or later, HTTP/2 or HTTP/1.1. When a
+// client connects and the files have changed since, they are read again; if that fails, what was read before stays in use and
+// the fault is logged once.
+func (w *Watched) Config() *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		NextProtos:         []string{"h2", "http/1.1"},
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return w.current(), nil },
-	}, nil
+	}
 }
 
-// watched is what was last read from the files.
-type watched struct {
-	files  Files
-	logger *slog.Logger
-
-	mu      sync.Mutex
-	config  *tls.Config
-	stamps  []stamp // of the files when they were last read, with success or not
-	checked time.Time
+// Replace reads other files, or the same ones again, and returns what puts them into use.
+func (w *Watched) Replace(f Files) (use func(), err error) {
+	next, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.now = next
+	}, nil
 }
 
 // stamp tells whether a file has changed.
@@ -53,63 +77,56 @@ type stamp struct {
 	size     int64
 }
 
-func (w *watched) current() *tls.Config {
+func (w *Watched) current() *tls.Config {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if time.Since(w.checked) < checkEvery || !w.changed() {
-		return w.config
+	if time.Since(w.now.checked) < checkEvery {
+		return w.now.config
 	}
-	if err := w.load(); err != nil {
+	w.now.checked = time.Now()
+	stamps := w.now.files.stamps()
+	if slices.Equal(stamps, w.now.stamps) {
+		return w.now.config
+	}
+	next, err := w.now.files.read()
+	if err != nil {
 		w.logger.Error("the certificate has changed and cannot be used; the one before it stays in use", "error", err)
-	} else {
-		w.logger.Info("the certificate was read again", "file", w.files.Cert)
+		w.now.stamps = stamps
+		return w.now.config
 	}
-	return w.config
+	w.logger.Info("the certificate was read again", "file", next.files.Cert)
+	w.now = next
+	return next.config
 }
 
-func (w *watched) names() []string {
-	names := []string{w.files.Cert, w.files.Key}
-	if w.files.ClientCA != "" {
-		names = append(names, w.files.ClientCA)
-	}
-	return names
-}
-
-// changed looks at the files, and remembers what it has seen.
-func (w *watched) changed() bool {
-	w.checked = time.Now()
-	changed := len(w.stamps) == 0
-	var stamps []stamp
-	for i, name := range w.names() {
+// stamps looks at the files.
+func (f Files) stamps() (stamps []stamp) {
+	for _, name := range []string{f.Cert, f.Key, f.ClientCA} {
 		var s stamp // of a file that is not there
 		if info, err := os.Stat(name); err == nil {
 			s = stamp{info.ModTime(), info.Size()}
 		}
 		stamps = append(stamps, s)
-		changed = changed || s != w.stamps[i]
 	}
-	w.stamps = stamps
-	return changed
+	return stamps
 }
 
-// load reads the files. Their stamps are taken before, so that what changes meanwhile is read again.
-func (w *watched) load() error {
-	w.changed()
-	cert, err := tls.LoadX509KeyPair(w.files.Cert, w.files.Key)
+func (f Files) read() (*content, error) {
+	c := &content{files: f, stamps: f.stamps(), checked: time.Now()}
+	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
 	if err != nil {
-		return fmt.Errorf("read certificate %s and key %s: %w", w.files.Cert, w.files.Key, err)
+		return nil, fmt.Errorf("read certificate %s and key %s: %w", f.Cert, f.Key, err)
 	}
-	config := &tls.Config{
+	c.config = &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{cert},
 	}
-	if w.files.ClientCA != "" {
-		if config.ClientCAs, err = readAuthorities(w.files.ClientCA); err != nil {
-			return err
+	if f.ClientCA != "" {
+		if c.config.ClientCAs, err = readAuthorities(f.ClientCA); err != nil {
+			return nil, err
 		}
-		config.ClientAuth = tls.RequireAndVerifyClientCert
+		c.config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	w.config = config
-	return nil
+	return c, nil
 }
 
 func readAuthorities(name string) (*x509.CertPool, error) {

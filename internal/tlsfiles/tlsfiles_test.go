@@ -73,6 +73,15 @@ func (p place) put(name string, content []byte) {
 	}
 }
 
+func (p place) open(to slog.Handler) *Watched {
+	p.t.Helper()
+	w, err := p.Open(slog.New(to))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return w
+}
+
 func (p place) putPair(q pair) { p.put(p.Cert, q.cert); p.put(p.Key, q.key) }
 
 // hello connects a client to a server with a configuration, and returns the certificate that the client is shown and the
@@ -128,10 +137,7 @@ func TestReplacedCertificate(t *testing.T) {
 	p := newPlace(t)
 	p.putPair(makePair(t, 1))
 	var log bytes.Buffer
-	config, err := p.Config(slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := p.open(slog.NewTextHandler(&log, nil)).Config()
 	if serial, protocol, err := hello(t, config, anyServer()); serial != 1 || protocol != "h2" || err != nil {
 		t.Fatalf("at first: %d, %q, %v", serial, protocol, err)
 	}
@@ -161,10 +167,7 @@ func TestReplacedCertificate(t *testing.T) {
 func TestOldVersionsAreRefused(t *testing.T) {
 	p := newPlace(t)
 	p.putPair(makePair(t, 1))
-	config, err := p.Config(slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := p.open(slog.DiscardHandler).Config()
 	old := anyServer()
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	if _, _, err := hello(t, config, old); err == nil {
@@ -183,10 +186,7 @@ func TestClientCertificates(t *testing.T) {
 	p.ClientCA = filepath.Join(filepath.Dir(p.Cert), "clients.pem")
 	known, stranger := makePair(t, 5), makePair(t, 6)
 	p.put(p.ClientCA, known.cert)
-	config, err := p.Config(slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := p.open(slog.DiscardHandler).Config()
 	for _, c := range []struct {
 		name string
 		has  *pair
@@ -208,17 +208,41 @@ func TestClientCertificates(t *testing.T) {
 
 func TestFilesThatCannotBeUsed(t *testing.T) {
 	p := newPlace(t)
-	if _, err := p.Config(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), p.Cert) {
+	if _, err := p.Open(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), p.Cert) {
 		t.Errorf("absent: %v", err)
 	}
 	p.putPair(makePair(t, 1))
 	p.put(p.Key, makePair(t, 2).key)
-	if _, err := p.Config(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), p.Key) {
+	if _, err := p.Open(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), p.Key) {
 		t.Errorf("of different pairs: %v", err)
 	}
 	p.putPair(makePair(t, 1))
 	p.ClientCA = p.Key
-	if _, err := p.Config(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), p.ClientCA) {
+	if _, err := p.Open(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), p.ClientCA) {
 		t.Errorf("no authority: %v", err)
 	}
+}
+
+// Other files are in use when they are told to be, and not before; files that cannot be used change nothing.
+func TestReplacedFiles(t *testing.T) {
+	first, second := newPlace(t), newPlace(t)
+	first.putPair(makePair(t, 1))
+	w := first.open(slog.DiscardHandler)
+	shows := func(want int64) {
+		t.Helper()
+		if serial, _, err := hello(t, w.Config(), anyServer()); serial != want || err != nil {
+			t.Errorf("shown is certificate %d, %v; want %d", serial, err, want)
+		}
+	}
+	if _, err := w.Replace(second.Files); err == nil || !strings.Contains(err.Error(), second.Cert) {
+		t.Errorf("absent: %v", err)
+	}
+	second.putPair(makePair(t, 2))
+	use, err := w.Replace(second.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows(1)
+	use()
+	shows(2)
 }

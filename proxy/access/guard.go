@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	kuboconfig "github.com/ipfs/kubo/config"
@@ -17,20 +18,30 @@ const peerHeader = "X-Underlay-Peer"
 
 // Options configure a Guard. Registry is required.
 type Options struct {
-	Registry   *Registry
-	AdminToken string                              // may do everything on this peer; empty: there is none
-	Kubo       map[string]*kuboconfig.RPCAuthScope // kubo's own authorizations
-	// Open says that whoever reaches this peer may do everything as long as there is no credential at all.
-	Open   bool
+	Registry *Registry
+	Kubo     map[string]*kuboconfig.RPCAuthScope // kubo's own authorizations
+	Terms
 	Logger *slog.Logger
+}
+
+// Terms are what the settings of this peer say about who may pass.
+type Terms struct {
+	AdminToken string // may do everything on this peer; empty: there is none
+	// Open says that whoever reaches this peer may do everything as long as there is no credential at all.
+	Open bool
+}
+
+// terms are those that hold now.
+type terms struct {
+	admin []byte // hash of the admin token, nil if there is none
+	open  bool
 }
 
 // Guard lets the requests through to the private APIs that may pass. Any number of goroutines may use it.
 type Guard struct {
 	registry  *Registry
-	admin     []byte // hash of the admin token, nil if there is none
 	kubo      []kuboUser
-	open      bool
+	terms     atomic.Pointer[terms]
 	logger    *slog.Logger
 	now       func() time.Time
 	needs     *needs
@@ -42,23 +53,33 @@ type Guard struct {
 // New makes a guard.
 func New(o Options) *Guard {
 	g := &Guard{
-		registry: o.Registry, kubo: newKuboUsers(o.Kubo), open: o.Open, logger: o.Logger, now: time.Now,
+		registry: o.Registry, kubo: newKuboUsers(o.Kubo), logger: o.Logger, now: time.Now,
 		needs: newNeeds(), passwords: newPasswords(), attempts: newAttempts(time.Now),
 	}
-	if o.AdminToken != "" {
-		g.admin = hashSecret(o.AdminToken)
-	}
+	g.Use(o.Terms)
 	g.api = newAPI(g)
 	return g
 }
 
-// Configured tells whether there is any credential, as far as this peer knows.
-func (g *Guard) Configured() bool {
-	return g.admin != nil || len(g.kubo) > 0 || g.registry.here().exists
+// Use makes other terms hold for the requests that come from now on.
+func (g *Guard) Use(t Terms) {
+	now := &terms{open: t.Open}
+	if t.AdminToken != "" {
+		now.admin = hashSecret(t.AdminToken)
+	}
+	g.terms.Store(now)
 }
 
-// Closed tells that nobody can get in, as far as this peer knows: there is no credential, and one is needed.
-func (g *Guard) Closed() bool { return !g.open && !g.Configured() }
+// Configured tells whether there is any credential, as far as this peer knows.
+func (g *Guard) Configured() bool {
+	return g.terms.Load().admin != nil || g.remembered()
+}
+
+// remembered tells whether there is a credential beyond the terms.
+func (g *Guard) remembered() bool { return len(g.kubo) > 0 || g.registry.here().exists }
+
+// Closed tells that nobody could get in under these terms, as far as this peer knows: there is no credential, and one is needed.
+func (g *Guard) Closed(t Terms) bool { return !t.Open && t.AdminToken == "" && !g.remembered() }
 
 // Wrap lets what may pass go on to next, without its credential, and answers the rest as dialect says. It also serves the
 // API by which credentials are managed.
@@ -141,7 +162,8 @@ func (g *Guard) admit(r *http.Request, need Scopes) (Identity, *refusal) {
 
 // identify finds out who makes a request.
 func (g *Guard) identify(r *http.Request) (Identity, *refusal) {
-	if g.open && !g.Configured() {
+	terms := g.terms.Load()
+	if terms.open && !g.Configured() {
 		who := Identity{Kind: KindAnybody, Scopes: Admin}
 		if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 			who.Kind, who.Name = KindCertificate, r.TLS.PeerCertificates[0].Subject.CommonName
@@ -163,7 +185,7 @@ func (g *Guard) identify(r *http.Request) (Identity, *refusal) {
 		}
 		secret = strings.TrimSpace(rest)
 	}
-	if g.admin != nil && subtle.ConstantTimeCompare(g.admin, hashSecret(secret)) == 1 {
+	if terms.admin != nil && subtle.ConstantTimeCompare(terms.admin, hashSecret(secret)) == 1 {
 		return Identity{Kind: KindSettings, Scopes: Admin}, nil
 	}
 	if basic && !looksLikeToken(secret) {

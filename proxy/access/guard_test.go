@@ -27,9 +27,26 @@ func TestWithoutCredentials(t *testing.T) {
 		r.want(want, "DELETE", "/peers/x", "", "")
 		r.want(want, "POST", "/api/v0/config/show", "", "")
 		r.want(passed, "GET", "/health", "", "")
-		if r.guard.Closed() == open {
-			t.Errorf("open %t: closed is %t", open, r.guard.Closed())
+		if r.guard.Closed(Terms{Open: open}) == open {
+			t.Errorf("open %t: closed is %t", open, !open)
 		}
+	}
+}
+
+// Other terms hold at once: the token before is unknown then, and credentials of the cluster stay.
+func TestTermsAreReplaced(t *testing.T) {
+	r := newRigs(t, 1, withAdmin)[0]
+	_, token := r.token(adminToken, `"read"`)
+	other := strings.Repeat("other", 8)
+	r.want(http.StatusUnauthorized, "GET", "/id", other, "")
+	r.guard.Use(Terms{AdminToken: other})
+	r.want(passed, "GET", "/id", other, "")
+	r.want(http.StatusUnauthorized, "GET", "/id", adminToken, "")
+	r.want(passed, "GET", "/id", token, "")
+	r.guard.Use(Terms{Open: true})
+	r.want(http.StatusUnauthorized, "GET", "/id", "", "")
+	if r.guard.Closed(Terms{}) {
+		t.Error("nobody could get in, although there is a token")
 	}
 }
 

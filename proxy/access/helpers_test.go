@@ -47,7 +47,7 @@ func newRigs(t testing.TB, n int, edit func(*Options)) []*rig {
 		if r.registry, err = OpenRegistry(r.values, r, logger); err != nil {
 			t.Fatal(err)
 		}
-		o := Options{Registry: r.registry, Open: true, Logger: logger}
+		o := Options{Registry: r.registry, Terms: Terms{Open: true}, Logger: logger}
 		if edit != nil {
 			edit(&o)
 		}

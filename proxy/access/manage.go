@@ -82,7 +82,8 @@ func (a accessAPI) makeUser(r *http.Request) (int, any, error) {
 // add commits a new credential.
 func (a accessAPI) add(ctx context.Context, c *credential) error {
 	return a.guard.registry.change(ctx, func(b *book) ([]consensus.Op, error) {
-		first := !b.exists && a.guard.open && a.guard.admin == nil && len(a.guard.kubo) == 0
+		terms := a.guard.terms.Load()
+		first := !b.exists && terms.open && terms.admin == nil && len(a.guard.kubo) == 0
 		switch {
 		case b.places[c.place] != nil:
 			return nil, refuse(http.StatusConflict, "there is a %s already", c)
@@ -239,7 +240,7 @@ func (a accessAPI) remove(below string) func(*http.Request) (int, any, error) {
 
 // mayLose refuses to give up the last credential that may administer.
 func (a accessAPI) mayLose(b *book, c *credential, r *http.Request) error {
-	if force, _ := strconv.ParseBool(r.URL.Query().Get("force")); force || a.guard.admin != nil || c.Parent != "" {
+	if force, _ := strconv.ParseBool(r.URL.Query().Get("force")); force || a.guard.terms.Load().admin != nil || c.Parent != "" {
 		return nil
 	}
 	now := a.guard.now()

@@ -40,7 +40,7 @@ const matrixAdmin = "the admin token of the matrix test"
 
 func newMatrix(t *testing.T) *matrix {
 	t.Helper()
-	guard := proxytest.NewGuard(t, proxytest.NewNetwork().Join(t, "one"), access.Options{AdminToken: matrixAdmin})
+	guard := proxytest.NewGuard(t, proxytest.NewNetwork().Join(t, "one"), access.Options{Terms: access.Terms{AdminToken: matrixAdmin}})
 	behind := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	return &matrix{t: t, handler: guard.Wrap(behind, access.Private)}
 }
@@ -108,6 +108,7 @@ func matrixCalls() (calls []call) {
 		calls = append(calls, call{r, method, examplePath(pattern)})
 	}
 	for _, r := range []string{
+		"GET /healthz", "GET /readyz",
 		"GET /access/self", "GET /access/tokens", "POST /access/tokens", "GET /access/tokens/{id}",
 		"PUT /access/tokens/{id}", "DELETE /access/tokens/{id}",
 		"GET /access/users", "POST /access/users", "GET /access/users/{id}", "PUT /access/users/{id}", "DELETE /access/users/{id}",
@@ -166,7 +167,7 @@ func TestAccessMatrix(t *testing.T) {
 		"everything.\nWhat the scopes are for is in [access.md](access.md). Commands are those below `/api/v0/`.\n\n" +
 		"| | read | pin | add | pin, add | admin |\n|---|---|---|---|---|---|\n")
 	for _, c := range matrixCalls() {
-		free := c.name == "GET /health"
+		free := c.name == "GET /health" || c.name == "GET /healthz" || c.name == "GET /readyz"
 		for name, token := range bad {
 			if w := m.ask(c.method, c.path, token, ""); (w.Code == http.StatusUnauthorized) == free {
 				t.Errorf("%s, credential %s: %d %s", c.name, name, w.Code, w.Body)

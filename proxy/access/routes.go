@@ -49,6 +49,8 @@ func commandTable() map[Scopes]string {
 func routeTable() map[string]Scopes {
 	return map[string]Scopes{
 		"GET /health":               open,
+		"GET /healthz":              open,
+		"GET /readyz":               open,
 		"GET /id":                   Read,
 		"GET /version":              Read,
 		"GET /peers":                Read,

@@ -197,7 +197,7 @@ func TestFilesUpload(t *testing.T) {
 
 // Who may not change files is offered nothing, and is let do nothing.
 func TestFilesScopes(t *testing.T) {
-	guard := proxytest.NewGuard(t, proxytest.NewNetwork().Join(t, "one"), access.Options{AdminToken: "admin"})
+	guard := proxytest.NewGuard(t, proxytest.NewNetwork().Join(t, "one"), access.Options{Terms: access.Terms{AdminToken: "admin"}})
 	f := &fake{commands: commands{tree: map[string]int{"/d": 1}}}
 	h := guard.Wrap(newConsole(t, f), access.Private)
 	make := func(scopes string) string {

@@ -45,6 +45,8 @@ type consensusStatus struct {
 	Applied       uint64 `json:"applied"`
 	LastIndex     uint64 `json:"last_index"`
 	LastContactMs int64  `json:"last_contact_ms"` // since the leader was heard from
+	// Waiting says of the leader why new members have no vote although they have caught up, by their IDs.
+	Waiting map[string]string `json:"waiting,omitempty"`
 }
 
 // consensusHandler answers for this peer, or has the one answer that the request names.
@@ -64,6 +66,12 @@ func (a *handlers) consensus(w http.ResponseWriter, _ *http.Request) {
 	}
 	if s.Leader != "" {
 		answer.Leader = s.Leader.String()
+	}
+	for id, why := range s.Waiting {
+		if answer.Waiting == nil {
+			answer.Waiting = make(map[string]string)
+		}
+		answer.Waiting[id.String()] = why
 	}
 	writeJSON(w, http.StatusOK, answer)
 }

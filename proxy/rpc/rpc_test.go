@@ -93,7 +93,7 @@ func joinRPC(t testing.TB, network *proxytest.Network, name string, pinset *mapP
 	}
 	proxytest.Serve(t, calls, rpc.Members, time.Second)
 	network.Reach(r.self, calls.Addr().String())
-	guard := proxytest.NewGuard(t, r.self, access.Options{Kubo: conf.API.Authorizations, Open: true})
+	guard := proxytest.NewGuard(t, r.self, access.Options{Kubo: conf.API.Authorizations, Terms: access.Terms{Open: true}})
 	r.Serving = proxytest.Serve(t, l, guard.Wrap(proxy.Handler(rpc.Clients, http.NotFoundHandler(), http.NotFoundHandler(), http.NotFoundHandler()), access.Private), time.Second)
 	return r
 }

@@ -42,10 +42,13 @@ type peerOverview struct {
 	Error      string         `json:"error,omitempty"`
 	Voter      *bool          `json:"voter,omitempty"`
 	Applied    *uint64        `json:"applied,omitempty"`
-	Behind     *uint64        `json:"behind,omitempty"` // entries that the furthest peer has applied and this has not
-	Pins       map[string]int `json:"pins"`             // by status
+	Behind     *uint64        `json:"behind,omitempty"`  // entries that the furthest peer has applied and this has not
+	Waiting    string         `json:"waiting,omitempty"` // why it has no vote although it has caught up
+	Pins       map[string]int `json:"pins"`              // by status
 	RepoSize   *uint64        `json:"repo_size,omitempty"`
 	StorageMax *uint64        `json:"storage_max,omitempty"`
+
+	waiting map[string]string // what it knows of others, as the leader
 }
 
 func showOverview(ctx context.Context, s *session) error {
@@ -114,22 +117,27 @@ func (p *peerOverview) ask(ctx context.Context, s *session, self client.Consensu
 		known, err = s.api.ConsensusOf(ctx, p.ID)
 	}
 	if err == nil {
-		p.Voter, p.Applied = &known.Voter, &known.Applied
+		p.Voter, p.Applied, p.waiting = &known.Voter, &known.Applied, known.Waiting
 	}
 	if stat, err := s.api.RepoStat(ctx, p.ID); err == nil {
 		p.RepoSize, p.StorageMax = &stat.RepoSize, &stat.StorageMax
 	}
 }
 
-// compare finds how far each peer is behind the furthest.
+// compare finds how far each peer is behind the furthest, and what the leader says of it.
 func (o *overview) compare() {
 	var most uint64
+	var waiting map[string]string
 	for _, p := range o.Peers {
 		if p.Applied != nil {
 			most = max(most, *p.Applied)
 		}
+		if p.Leader {
+			waiting = p.waiting
+		}
 	}
 	for i := range o.Peers {
+		o.Peers[i].Waiting = waiting[o.Peers[i].ID]
 		if p := &o.Peers[i]; p.Applied != nil {
 			behind := most - *p.Applied
 			p.Behind = &behind
@@ -175,8 +183,11 @@ func (o overview) print(s *session) error {
 			disk = human.Size(*p.RepoSize) + " of " + human.Size(*p.StorageMax)
 		}
 		state := "up"
-		if p.Error != "" {
+		switch {
+		case p.Error != "":
 			state = "down: " + p.Error
+		case p.Waiting != "":
+			state = "up; no vote: " + p.Waiting
 		}
 		if err := t.row(cmp.Or(p.Name, p.ID), p.role(), number(p.Behind), strconv.Itoa(pinned), strconv.Itoa(waiting),
 			strconv.Itoa(failing), disk, state); err != nil {
