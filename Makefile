@@ -57,6 +57,9 @@ bench-observe: ## what it costs pins that the peers are scraped by Prometheus (B
 bench-pins bench-rpc bench-names bench-files bench-gateway bench-observe: bench-%: build
 	go test -run '^$$' -bench '(?i)$*' -benchtime 1x -timeout 6h ./internal/stockbench
 
+bench-console: build ## print how soon the console shows, with a million pins (BENCH_PINS=1000000 BENCH_ROUNDS=9)
+	go test -run '^$$' -bench Console -benchtime 1x -timeout 1h ./internal/uitest
+
 package: build ## build bin/underlay_VERSION_ARCH.deb and .rpm
 	cd deploy/package && go build -o ../../bin/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
 	deploy/package/package.sh bin
