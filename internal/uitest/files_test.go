@@ -177,7 +177,7 @@ func changesWithoutScripts(b *browser.Tab, c *itest.Cluster, page string) {
 	says(b, live, ".crumbs", "plain ü.txt")
 	b.Click("details summary")
 	b.Type("#to", "2\r")
-	says(b, live, ".crumbs", "plain ü.txt2")
+	says(b, live, ".crumbs", "2plain ü.txt")
 	b.Click("details:last-of-type summary")
 	b.Click("button.grave")
 	says(b, live, "main", "This folder is empty.")

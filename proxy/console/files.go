@@ -48,7 +48,10 @@ type entryData struct {
 }
 
 // formData is a form that was refused: which, what was typed, and why.
-type formData struct{ What, Typed, Fault string }
+type formData struct {
+	What, Typed, Fault string
+	Begun              bool // some of an upload may have been stored
+}
 
 // stat is what kubo says of a path.
 type stat struct {
@@ -217,7 +220,7 @@ func (c *Console) exists(ctx context.Context, p string) (bool, error) {
 func (c *Console) taken(ctx context.Context, p string) error {
 	there, err := c.exists(ctx, p)
 	if there {
-		err = fault.With(http.StatusConflict, fmt.Errorf("there is a %s already", p))
+		err = fault.With(http.StatusConflict, fmt.Errorf("there is something at %s already", p))
 	}
 	return err
 }

@@ -145,8 +145,9 @@ func (c *Console) uploadFiles(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form, err := readUpload(w, r)
+	begun := err == nil
 	form.enter = func(name string) error { return c.taken(r.Context(), path.Join(p, name)) }
-	if err == nil {
+	if begun {
 		err = form.feed(func(kind string, files io.Reader) error {
 			options := url.Values{"to-files": {strings.TrimSuffix(p, "/") + "/"}, "pin": {"false"}, "silent": {"true"}}
 			_, err := c.send(r.Context(), "add", options, kind, files)
@@ -159,5 +160,5 @@ func (c *Console) uploadFiles(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Connection", "close") // what is left of the upload is not worth reading
 	defer form.linger()
-	return c.refuseForm(w, r, p, formData{What: "upload", Fault: err.Error()}, err)
+	return c.refuseForm(w, r, p, formData{What: "upload", Fault: err.Error(), Begun: begun}, err)
 }

@@ -127,7 +127,7 @@ func TestFilesChange(t *testing.T) {
 		next   string
 	}{
 		"folder":         {"folder", url.Values{"path": {"/d"}, "name": {"n é+%"}}, 303, "files/mkdir?arg=%2Fd%2Fn+%C3%A9%2B%25", "/ui/files?path=%2Fd"},
-		"folder exists":  {"folder", url.Values{"path": {"/d"}, "name": {"f"}}, 409, "there is a /d/f already", ""},
+		"folder exists":  {"folder", url.Values{"path": {"/d"}, "name": {"f"}}, 409, "there is something at /d/f already", ""},
 		"folder slash":   {"folder", url.Values{"path": {"/d"}, "name": {"a/b"}}, 400, `value="a/b" aria-invalid="true"`, ""},
 		"folder upwards": {"folder", url.Values{"path": {"/d"}, "name": {".."}}, 400, `value=".." aria-invalid="true"`, ""},
 		"folder no name": {"folder", url.Values{"path": {"/d"}}, 400, "a name is missing", ""},
@@ -135,7 +135,7 @@ func TestFilesChange(t *testing.T) {
 		"rename":         {"move", url.Values{"path": {"/d/f"}, "to": {"g h"}}, 303, "files/mv?arg=%2Fd%2Ff&arg=%2Fd%2Fg+h", "/ui/files?path=%2Fd%2Fg+h"},
 		"move into":      {"move", url.Values{"path": {"/d/f"}, "to": {"/e/"}}, 303, "files/mv?arg=%2Fd%2Ff&arg=%2Fe%2Ff", "/ui/files?path=%2Fe%2Ff"},
 		"move below":     {"move", url.Values{"path": {"/d/f"}, "to": {"sub/g"}}, 303, "files/mv?arg=%2Fd%2Ff&arg=%2Fd%2Fsub%2Fg", "/ui/files?path=%2Fd%2Fsub%2Fg"},
-		"move over":      {"move", url.Values{"path": {"/d/f"}, "to": {"sub"}}, 409, "there is a /d/sub already", ""},
+		"move over":      {"move", url.Values{"path": {"/d/f"}, "to": {"sub"}}, 409, "there is something at /d/sub already", ""},
 		"move nowhere":   {"move", url.Values{"path": {"/d/f"}, "to": {"/x/g"}}, 404, "there is no /x", ""},
 		"move upwards":   {"move", url.Values{"path": {"/d/f"}, "to": {"../../g"}}, 400, "is no path", ""},
 		"same name":      {"move", url.Values{"path": {"/d/f"}, "to": {"f"}}, 400, "it has that name already", ""},
@@ -184,7 +184,7 @@ func TestFilesUpload(t *testing.T) {
 	}
 	kind, body = form(sent{field: "file", name: "there", content: "x"})
 	w = post(c, "/ui/files/upload?path=%2Fd", kind, body)
-	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "there is a /d/there already") {
+	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "there is something at /d/there already") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	for _, p := range []string{"", "d", "/d/../.."} {

@@ -58,6 +58,16 @@ func navigation() []link {
 	}
 }
 
+// section is the page in the navigation that a path belongs to.
+func section(p string) string {
+	for _, l := range navigation() {
+		if l.Path != Root && strings.HasPrefix(p, l.Path+"/") {
+			return l.Path
+		}
+	}
+	return p
+}
+
 // view is what the layout shows; Data is the page's own.
 type view struct {
 	Title   string
@@ -72,7 +82,7 @@ type view struct {
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name, title string, data any) {
 	var made bytes.Buffer
 	err := c.pages[name].ExecuteTemplate(&made, "page", view{
-		Title: title, Path: r.URL.Path, Nav: navigation(), Who: whoLooks(access.IdentityOf(r.Context())), Version: c.o.Version, Data: data,
+		Title: title, Path: section(r.URL.Path), Nav: navigation(), Who: whoLooks(access.IdentityOf(r.Context())), Version: c.o.Version, Data: data,
 	})
 	if err != nil {
 		c.o.Logger.Error("a page of the console could not be made", "page", name, "error", err)
