@@ -25,7 +25,7 @@ stock: ## build the stock clients bin/ipfs and bin/ipfs-cluster-ctl
 	$(BUILD) -o bin/ipfs-cluster-ctl github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-ctl
 
 test: build stock ## run all tests, those with real clusters included, and every fuzz target for half a minute
-	go test -timeout 20m ./...
+	go test -timeout 20m ./internal/itest ./... # the package that takes longest first, beside the others
 	internal/tools/fuzz.sh $(FUZZ)
 
 test-rpc: build stock ## compare the RPC API with a plain kubo's, request by request
