@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 export CGO_ENABLED := 0 # static binaries, and no C compiler needed
+export UNDERLAY_SCREENSHOTS ?= $(CURDIR)/bin/screenshots
 BUILD := go build -trimpath -ldflags '-s -w' # no paths of the machine that builds
 DEV_FLAGS ?=
 FUZZ ?= 30 300
