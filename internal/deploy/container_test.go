@@ -20,7 +20,7 @@ func instructions(t *testing.T, name string) (found []string) {
 		t.Fatal(err)
 	}
 	whole := strings.ReplaceAll(string(content), "\\\n", "")
-	for _, match := range regexp.MustCompile(`(?m)^` + name + ` (.*)$`).FindAllStringSubmatch(whole, -1) {
+	for _, match := range regexp.MustCompile(`(?m)^`+name+` (.*)$`).FindAllStringSubmatch(whole, -1) {
 		found = append(found, match[1])
 	}
 	if len(found) == 0 {
