@@ -26,7 +26,8 @@ type round struct {
 // Barrier returns when this peer has applied every operation that any peer
 // acknowledged before the call: a read of Local that follows is linearizable.
 // Any goroutine of any peer may call it. It tries until ctx ends or
-// CommitTimeout is over, then fails with ErrNoLeader, ErrClosed or ctx's error.
+// CommitTimeout is over, then fails with ErrNoLeader, ErrClosed or ctx's error; a
+// peer without a cluster fails at once with ErrNotMember.
 // With WithStale it returns at once and fails with ErrClosed only.
 func (c *Consensus) Barrier(ctx context.Context) error {
 	if IsStale(ctx) {
@@ -34,6 +35,9 @@ func (c *Consensus) Barrier(ctx context.Context) error {
 			return ErrClosed
 		}
 		return nil
+	}
+	if err := c.outside(); err != nil {
+		return err
 	}
 	r, err := c.joinRound()
 	if err != nil {

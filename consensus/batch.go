@@ -160,8 +160,8 @@ type Commit struct {
 // entry is committed on a majority and applied on this peer, so that a read of
 // Local sees it. It waits for a leader as long as ctx and CommitTimeout allow.
 //
-// With ErrNoLeader, ErrOverloaded, ErrDiskFull, ErrInvalid, ErrClosed or ctx's error alone
-// nothing was changed. ErrUnknownOutcome, which may be joined with one of the
+// With ErrNoLeader, ErrNotMember, ErrOverloaded, ErrDiskFull, ErrInvalid, ErrClosed or ctx's
+// error alone nothing was changed. ErrUnknownOutcome, which may be joined with one of the
 // others, means that the operations may or may not happen. Operations can fail
 // by themselves: see Commit.Errs.
 func (c *Consensus) Commit(ctx context.Context, ops ...Op) (Commit, error) {
@@ -212,6 +212,9 @@ func (c *Consensus) decide(ctx context.Context, atomic bool, ops []Op) (_ Commit
 }
 
 func (c *Consensus) enqueue(ctx context.Context, atomic bool, ops []Op) (Commit, error) {
+	if err := c.outside(); err != nil {
+		return Commit{}, err
+	}
 	if c.disk.refuses(func() bool { return !slices.ContainsFunc(ops, func(o Op) bool { return !o.Removes() }) }) {
 		return Commit{}, fmt.Errorf("%w on this peer", ErrDiskFull)
 	}

@@ -93,10 +93,26 @@ func (c *Consensus) Peers(context.Context) ([]peer.ID, error) {
 		member = member || id == c.id
 		ids = append(ids, id)
 	}
-	if !member {
-		return nil, ErrNotMember
+	if member {
+		return ids, nil
 	}
-	return ids, nil
+	if err := c.outside(); err != nil {
+		return nil, err
+	}
+	return nil, ErrNotMember
+}
+
+// outside returns ErrNotMember with the reason if this peer belongs to no cluster
+// yet, so that to wait for a leader could take for ever.
+func (c *Consensus) outside() error {
+	if leader, _ := c.leaders.refresh(); leader != "" {
+		return nil
+	}
+	why := c.opts.Outside()
+	if why == nil || errors.Is(why, ErrNotMember) {
+		return why
+	}
+	return fmt.Errorf("%w: %w", ErrNotMember, why)
 }
 
 // IsTrustedPeer reports whether a peer is a member. Only holders of the

@@ -26,8 +26,9 @@ var (
 	ErrInvalid = pinset.ErrInvalid
 	// ErrHasState: this peer already belongs to a cluster.
 	ErrHasState = errors.New("consensus state exists already")
-	// ErrNotMember: this peer is not, or not yet, a member of the cluster.
-	ErrNotMember = errors.New("this peer is not a member of the cluster")
+	// ErrNotMember: this peer is not, or not yet, a member of a cluster. Nothing was
+	// changed.
+	ErrNotMember = errors.New("not in a cluster")
 	// ErrCorrupt: stored or received bytes fail their checks.
 	ErrCorrupt = pinset.ErrCorrupt
 	// ErrConflict is the result of an operation whose condition did not hold.

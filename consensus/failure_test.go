@@ -133,6 +133,27 @@ func TestLostMajority(t *testing.T) {
 	}
 }
 
+// A peer that knows why it is in no cluster says so instead of waiting for a leader, until it finds one.
+func TestOutside(t *testing.T) {
+	reason := errors.New("waiting for others")
+	tc := openPeers(t, 1, func(o *Options) { o.CommitTimeout, o.Outside = time.Hour, func() error { return reason } })
+	m := tc.peers[0]
+	_, commitErr := m.Commit(t.Context(), PinOp(plainPin(1)))
+	_, peersErr := m.Peers(t.Context())
+	for what, err := range map[string]error{
+		"commit": commitErr, "barrier": m.Barrier(t.Context()), "add peer": m.AddPeer(t.Context(), testPeer(1)), "peers": peersErr,
+	} {
+		if !errors.Is(err, ErrNotMember) || !errors.Is(err, reason) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := m.Bootstrap([]peer.ID{m.id}); err != nil {
+		t.Fatal(err)
+	}
+	<-m.Ready(t.Context())
+	mustCommit(t, m, PinOp(plainPin(1)))
+}
+
 func TestWithoutLeader(t *testing.T) {
 	tc := openPeers(t, 1, func(o *Options) { o.CommitTimeout, o.QueueOps = 200*time.Millisecond, 4 })
 	m := tc.peers[0]

@@ -109,6 +109,9 @@ func (c *Consensus) transfer() error {
 // changeMember asks the leader, whoever it is, until ctx ends. Both changes can
 // be repeated safely.
 func (c *Consensus) changeMember(ctx context.Context, change memberChange, id peer.ID) error {
+	if err := c.outside(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.opts.CommitTimeout)
 	defer cancel()
 	for {

@@ -49,6 +49,11 @@ type Options struct {
 	// should end the process: the peer refuses all work afterwards (panic).
 	Fatal func(error)
 
+	// Outside, unless nil, returns why this peer belongs to no cluster yet, and nil
+	// when it may find a leader at any moment. While it has a reason nobody waits for
+	// a leader: what needs one fails with ErrNotMember and the reason.
+	Outside func() error
+
 	// Observe is told what commits and the disk have taken.
 	Observe Observers
 
@@ -126,6 +131,9 @@ func (o Options) defaults() Options {
 	}
 	if o.Gone == nil {
 		o.Gone = func(context.Context, MemberRecord) error { return errCannotTell }
+	}
+	if o.Outside == nil {
+		o.Outside = func() error { return nil }
 	}
 	o.Observe = o.Observe.filled()
 	setDefault(&o.Heartbeat, time.Second)

@@ -170,6 +170,22 @@ func (p *Peer) found(founders []peer.ID) error {
 	return nil
 }
 
+// outside returns what this peer waits for before it takes part in a cluster for the first time since it was started; nil: it
+// does, or is about to.
+func (p *Peer) outside() error {
+	p.waitingMu.Lock()
+	defer p.waitingMu.Unlock()
+	if p.waiting == nil { // as long as the consensus is being opened
+		return nil
+	}
+	select {
+	case <-p.consensus.Ready(context.Background()):
+		return nil
+	default:
+		return p.waiting
+	}
+}
+
 func (p *Peer) setWaiting(err error) {
 	p.waitingMu.Lock()
 	defer p.waitingMu.Unlock()

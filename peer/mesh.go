@@ -19,6 +19,8 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/underlay/underlay/consensus"
 )
 
 // How often a lost or not yet found peer is tried, and a connected one greeted again.
@@ -190,7 +192,7 @@ func (m *mesh) note(addr string, a acquaintance) {
 }
 
 // errWaiting says what a peer without a cluster waits for.
-var errWaiting = errors.New("not in a cluster yet")
+var errWaiting = fmt.Errorf("%w yet", consensus.ErrNotMember)
 
 // stranger returns a member of a cluster that has a leader and does not count this peer among its members. known are the
 // members of the cluster that this peer belonged to last: one that has none of them is another cluster, and no concern of

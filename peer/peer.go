@@ -214,6 +214,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 		Slot:      slotOf,
 		Gone:      p.gone,
 		Weigh:     p.weigh,
+		Outside:   p.outside,
 		Observe:   p.opts.Observe,
 		Fatal:     p.opts.Fatal,
 	})
@@ -325,9 +326,7 @@ func (p *Peer) readyLag() time.Duration { return 3 * p.opts.Heartbeat }
 
 // Ready returns nil when this peer is a caught-up member of a cluster that has a leader, else the reason why not.
 func (p *Peer) Ready() error {
-	p.waitingMu.Lock()
-	waiting := p.waiting
-	p.waitingMu.Unlock()
+	waiting := p.outside()
 	status := p.consensus.Status()
 	select {
 	case <-p.consensus.Ready(context.Background()):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -43,9 +44,14 @@ func awsCommand(env environment) *cobra.Command {
 		metadataCommand(env, "zone", "Print the availability zone of this machine", func([]string) string { return "placement/availability-zone" }),
 		&cobra.Command{
 			Use: "signal STACK RESOURCE", Args: cobra.ExactArgs(2),
-			Short: "Tell a CloudFormation stack that waits in a resource that this machine is ready",
+			Short: "Tell a CloudFormation stack, if it waits in a resource, that this machine is ready",
 			RunE: onAWS(func(cmd *cobra.Command, cloud *aws.Cloud, args []string) error {
-				return cloud.Signal(cmd.Context(), args[0], args[1])
+				err := cloud.Signal(cmd.Context(), args[0], args[1])
+				if errors.Is(err, aws.ErrNotAwaited) { // as most of the time
+					fmt.Fprintln(env.stderr, err)
+					return nil
+				}
+				return err
 			}),
 		},
 		&cobra.Command{

@@ -23,6 +23,12 @@ func TestAWSCommands(t *testing.T) {
 			answer = "b"
 		case r.URL.Path == "/latest/meta-data/placement/availability-zone":
 			answer = "eu-central-1b"
+		case r.URL.Path == "/latest/meta-data/instance-id":
+			answer = "i-1"
+		case strings.Contains(string(body), "LogicalResourceId=SlotB"):
+		case strings.Contains(string(body), "LogicalResourceId=SlotC"):
+			w.WriteHeader(http.StatusBadRequest)
+			answer = "<ErrorResponse><Error><Code>ValidationError</Code></Error></ErrorResponse>"
 		case r.Header.Get("X-Amz-Target") == "AmazonSSM.GetParameter" && strings.Contains(string(body), `"WithDecryption":true`) &&
 			strings.Contains(string(body), `"/underlay/secret"`):
 			answer = `{"Parameter": {"Value": "5e5e"}}`
@@ -52,6 +58,9 @@ func TestAWSCommands(t *testing.T) {
 		{"aws get /underlay/secret", "5e5e\n", 0},
 		{"aws get /underlay/other", "", 1},
 		{"aws signal prod", "", 1},
+		{"aws signal prod SlotB", "", 0},
+		{"aws signal prod SlotC", "", 0}, // for which the stack does not wait
+		{"aws signal prod SlotD", "", 1},
 		{"aws put file elsewhere", "", 1},
 	} {
 		t.Run(c.args, func(t *testing.T) {

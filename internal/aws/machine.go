@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -33,8 +34,11 @@ func (c *Cloud) Secret(ctx context.Context, name string) (string, error) {
 	return c.value(ctx, name, true)
 }
 
+// ErrNotAwaited reports a stack that does not wait for a resource, or has none of that name.
+var ErrNotAwaited = errors.New("the stack does not wait for it")
+
 // Signal tells a CloudFormation stack that this machine is what it waits for in one of its resources. A stack that does not
-// wait refuses, which is an error. It needs cloudformation:SignalResource.
+// wait refuses with ErrNotAwaited. It needs cloudformation:SignalResource.
 func (c *Cloud) Signal(ctx context.Context, stack, resource string) error {
 	me, err := c.Metadata(ctx, "instance-id")
 	if err != nil {
@@ -45,6 +49,9 @@ func (c *Cloud) Signal(ctx context.Context, stack, resource string) error {
 	err = c.query(ctx, "cloudformation", "2010-05-15", "SignalResource", url.Values{
 		"StackName": {stack}, "LogicalResourceId": {resource}, "UniqueId": {me}, "Status": {"SUCCESS"},
 	}, nil)
+	if isFault(err, "ValidationError") {
+		err = fmt.Errorf("%w: %w", ErrNotAwaited, err)
+	}
 	if err != nil {
 		return fmt.Errorf("signal %s of stack %s: %w", resource, stack, err)
 	}

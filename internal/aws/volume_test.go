@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -57,6 +58,9 @@ func (f *fakeEC2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.FormValue("Action") == "SignalResource" && r.FormValue("StackName") == "prod" && r.FormValue("LogicalResourceId") == "SlotB":
 		f.signals = append(f.signals, r.FormValue("UniqueId")+" "+r.FormValue("Status"))
 		write(w, "<SignalResourceResponse/>")
+	case r.FormValue("Action") == "SignalResource" && r.FormValue("StackName") == "prod":
+		w.WriteHeader(http.StatusBadRequest)
+		write(w, "<ErrorResponse><Error><Code>ValidationError</Code><Message>it does not wait</Message></Error></ErrorResponse>")
 	default:
 		http.NotFound(w, r)
 	}
@@ -160,8 +164,11 @@ func TestSignal(t *testing.T) {
 	if err := cloud.Signal(t.Context(), "prod", "SlotB"); err != nil || len(fake.signals) != 1 || fake.signals[0] != "i-new SUCCESS" {
 		t.Errorf("%v; the stack got %q", err, fake.signals)
 	}
-	if err := cloud.Signal(t.Context(), "prod", "SlotD"); err == nil {
-		t.Error("a slot that is not there took a signal")
+	if err := cloud.Signal(t.Context(), "prod", "SlotD"); !errors.Is(err, ErrNotAwaited) {
+		t.Errorf("a slot that is not there took a signal: %v", err)
+	}
+	if err := cloud.Signal(t.Context(), "other", "SlotB"); err == nil || errors.Is(err, ErrNotAwaited) {
+		t.Errorf("a stack that is not there took a signal, or waits for none: %v", err)
 	}
 }
 

@@ -27,8 +27,10 @@ func (c *cluster) waitsFor(i *instance, have int) {
 		}
 		return nil
 	})
-	if _, err := c.get(i.api("/pins")); statusOf(err) != http.StatusServiceUnavailable {
-		c.t.Errorf("without a cluster slot %s has pins: %v", i.slot, err)
+	for _, ask := range [][2]string{{http.MethodGet, "/pins"}, {http.MethodGet, "/psa/pins"}, {http.MethodPost, "/api/v0/pin/ls"}} {
+		if _, err := c.do(ask[0], i.api(ask[1]), "", nil); statusOf(err) != http.StatusServiceUnavailable || !strings.Contains(err.Error(), want) {
+			c.t.Errorf("without a cluster slot %s has pins: %v", i.slot, err)
+		}
 	}
 	if got, err := c.get(i.gateway(inline())); err != nil || string(got) != "inline" {
 		c.t.Errorf("the gateway of slot %s serves %q, %v", i.slot, got, err)

@@ -45,7 +45,7 @@ func (r *region) serveCall(w http.ResponseWriter, req *http.Request) {
 	case isParameter:
 		answer, err = r.parameter(by, target, req.Body)
 	case req.Method == http.MethodPut: // an object
-		_, err = io.Copy(io.Discard, req.Body)
+		r.objects[strings.TrimPrefix(req.URL.Path, "/")], err = io.ReadAll(req.Body)
 	default:
 		answer, err = r.query(by, req)
 	}

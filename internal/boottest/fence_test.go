@@ -1,6 +1,8 @@
 package boottest
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +75,33 @@ func TestClonedVolume(t *testing.T) {
 	c.isOneCluster()
 	if strings.Contains(original.journal("underlay.service"), "running already") {
 		t.Error("the original refuses, too")
+	}
+}
+
+// A machine starts again without its volume. The peer does not start, and leaves nothing on the machine's own disk; with the volume it
+// is the one that it was.
+func TestVolumeMissing(t *testing.T) {
+	c := newCluster(t)
+	i := c.launch("a")
+	c.waitsFor(i, 1)
+	before, err := c.self(i)
+	i.check(err)
+	i.shutDown()
+	i.await(patience)
+	c.setState(i, stopped)
+	c.takeVolumes(i)
+	c.plugIn(i)
+	i.boot()
+	i.awaitLog("underlay.service", "asserts failed")
+	if left, err := os.ReadDir(filepath.Join(i.root, "var/lib/underlay")); err != nil || len(left) > 0 {
+		t.Errorf("on the machine's own disk are %v, %v", left, err)
+	}
+
+	_, err = i.run("systemd-run", "/usr/lib/underlay/aws-boot") // waits for the cluster
+	i.check(err)
+	c.waitsFor(i, 1)
+	if after, err := c.self(i); err != nil || after.ID != before.ID {
+		t.Errorf("%s is %s now, %v", before.ID, after.ID, err)
 	}
 }
 

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 )
 
 // Three machines that know nothing but their user data become one cluster, which the balancers serve: IPFS' RPC API on 5001, the
-// cluster's REST API on 9095 and the gateway on 80.
+// cluster's REST API on 9095 and the gateway on 80. Each saves the pinset to the bucket of the stack.
 func TestFormCluster(t *testing.T) {
 	c := newCluster(t)
 	var booted [3]time.Time
@@ -47,5 +48,25 @@ func TestFormCluster(t *testing.T) {
 			t.Errorf("slot %s has %s, %v", slot, got, err)
 		}
 	}
+	c.savesPinset(c.has["a"])
 	c.isOneCluster()
+}
+
+// savesPinset lets an instance do what its timer makes it do every hour, and restores what that has put into the bucket.
+func (c *cluster) savesPinset(i *instance) {
+	c.t.Helper()
+	if _, err := i.run("systemctl", "is-active", "underlay-backup.timer"); err != nil {
+		c.t.Errorf("nothing saves the pinset every hour: %v", err)
+	}
+	_, err := i.run("systemctl", "start", "underlay-backup.service") // returns when it has ended
+	i.check(err)
+	saved, err := c.object("backups/" + clusterName + "/")
+	i.check(err)
+	for cid := range c.acknowledged() {
+		_, err := c.do(http.MethodDelete, restURL+"/pins/"+cid, "", nil)
+		i.check(err)
+	}
+	if _, err := c.do(http.MethodPost, restURL+"/restore", "", bytes.NewReader(saved)); err != nil {
+		c.t.Errorf("the pinset that %s has saved cannot be restored: %v", i.id, err)
+	}
 }

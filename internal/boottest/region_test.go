@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ type region struct {
 	volumes    map[string]*volume
 	parameters map[string]string
 	packages   map[string]string // files by the path of their URL
+	objects    map[string][]byte // that were put into buckets, by BUCKET/KEY
 	signals    []signalled
 	addrs      int                // that were given away
 	refused    map[string]int     // attempts to take a volume that somebody has
@@ -54,6 +56,7 @@ func openRegion(t *testing.T) *region {
 	t.Helper()
 	r := &region{
 		t: t, instances: make(map[string]*instance), volumes: make(map[string]*volume), packages: make(map[string]string), refused: make(map[string]int),
+		objects:    make(map[string][]byte),
 		parameters: map[string]string{secretName: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"},
 	}
 	serve(t, imdsAddr+":80", http.HandlerFunc(r.serveMetadata))
@@ -126,6 +129,20 @@ func (r *region) setState(i *instance, state string) {
 	if state != terminated {
 		return
 	}
+	r.detach(i)
+}
+
+// takeVolumes takes the volumes from an instance.
+func (r *region) takeVolumes(i *instance) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.detach(i)
+}
+
+// detach is takeVolumes for who has the lock.
+func (r *region) detach(i *instance) {
+	r.t.Helper()
 	for _, v := range r.volumes {
 		if v.holder != i {
 			continue
@@ -161,6 +178,22 @@ func (r *region) attempts(i *instance) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.refused[i.id]
+}
+
+// object returns the last object of a bucket below a prefix.
+func (r *region) object(prefix string) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := ""
+	for key := range r.objects {
+		if strings.HasPrefix(key, prefix) {
+			last = max(last, key)
+		}
+	}
+	if last == "" {
+		return nil, fmt.Errorf("there is nothing below %s", prefix)
+	}
+	return r.objects[last], nil
 }
 
 // sorted returns the instances in the order of their IDs.

@@ -43,7 +43,7 @@ func userData(t *testing.T, url, sum string) string {
 	text = strings.Replace(text, region, region+line+"AWS_ENDPOINT_URL='http://"+regionAddr+"'\n", 1)
 	text = strings.NewReplacer(
 		"${AWS::StackName}", clusterName, "${AWS::Region}", regionName, "${PackageUrl}", url, "${PackageSha256}", sum,
-		"${SecretParameter}", secretName, "${AdminTokenParameter}", "", "${Backups}", "backups",
+		"${SecretParameter}", secretName, "${AdminTokenParameter}", "", "${MetricsTokenParameter}", "", "${Backups}", "backups",
 	).Replace(text)
 	if strings.Contains(text, "${") {
 		t.Fatalf("there are more parameters in\n%s", text)

@@ -9,9 +9,12 @@ import (
 	"github.com/underlay/underlay/config"
 )
 
-const clusterSecret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+const (
+	clusterSecret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+	metricsToken  = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"
+)
 
-// theProgram stands in for the program: it knows the machine's tags and secrets. The stack waits for no more than the slot.
+// theProgram stands in for the program: it knows the machine's tags and secrets.
 const theProgram = `echo "underlay $*" >>"$LOG"
 case "$*" in
 "aws tag underlay:slot") echo b ;;
@@ -20,7 +23,7 @@ case "$*" in
 "aws attach vol-1") echo /dev/nvme1n1 ;;
 "aws get /secret") echo ` + clusterSecret + ` ;;
 "aws get /token") echo ` + clusterSecret + ` ;;
-"aws signal prod Formed") exit 1 ;;
+"aws get /metrics") echo ` + metricsToken + ` ;;
 esac`
 
 // machine is a machine on EC2 as the boot script sees it: its files are in a folder, its programs are fakes.
@@ -86,7 +89,7 @@ func (m machine) boot() (did, said string, err error) {
 }
 
 // An empty volume gets a file system once, is mounted, and says whose it is; the settings are right; the secret is nobody else's
-// to read; the stack is told, and need not want to know. The second boot changes nothing.
+// to read; the peer does not start without the volume; the stack is told. The second boot changes nothing.
 func TestFirstBoot(t *testing.T) {
 	m := newMachine(t)
 	did, said, err := m.boot()
@@ -107,8 +110,8 @@ func TestFirstBoot(t *testing.T) {
 	if got := m.read("etc/underlay/backup.env"); got != "BACKUP_TO=s3://bucket/prod\nAWS_REGION='eu-central-1'\n" {
 		t.Errorf("backups go to %s", got)
 	}
-	if got := m.read("etc/underlay/aws.env"); got != "AWS_REGION='eu-central-1'\n" ||
-		!strings.Contains(m.read("etc/systemd/system/underlay.service.d/aws.conf"), "EnvironmentFile="+m.dir+"/etc/underlay/aws.env\n") {
+	unit := "[Unit]\nAssertPathIsMountPoint=" + data + "\n[Service]\nEnvironmentFile=" + m.dir + "/etc/underlay/aws.env\n"
+	if got := m.read("etc/systemd/system/underlay.service.d/aws.conf"); got != unit || m.read("etc/underlay/aws.env") != "AWS_REGION='eu-central-1'\n" {
 		t.Errorf("the service has %s", got)
 	}
 	checkSettings(t, m, true)
@@ -141,7 +144,7 @@ func inOrder(t *testing.T, text string, parts ...string) {
 }
 
 // checkSettings loads the settings that the boot script has written as the program does.
-func checkSettings(t *testing.T, m machine, open bool) {
+func checkSettings(t *testing.T, m machine, open bool) config.Config {
 	t.Helper()
 	conf, err := config.Load(config.LoadOptions{File: filepath.Join(m.dir, "etc/underlay/underlay.yaml")})
 	if err != nil {
@@ -159,6 +162,7 @@ func checkSettings(t *testing.T, m machine, open bool) {
 		conf.Cluster.Peers[0] != "ec2:underlay:cluster=prod:9096" || conf.API.TrustNetwork != open {
 		t.Errorf("the settings are\n%s", m.read("etc/underlay/underlay.yaml"))
 	}
+	return conf
 }
 
 // AWS that does not answer is asked again: cloud-init runs the script once, and nobody else would.
@@ -167,15 +171,37 @@ func TestBootAsksAgain(t *testing.T) {
 	m.add("sleep", `echo "sleep $*" >>"$LOG"`)
 	m.add("underlay", `touch "$LOG"
 n=$(grep -c "^underlay $*\$" "$LOG")
-if [ "$2" != signal ] && [ "$n" -lt 2 ]; then
+if [ "$n" -lt 2 ]; then
 	echo "underlay $*" >>"$LOG"
 	exit 1
 fi
 `+theProgram)
 	did, said, err := m.boot()
-	if err != nil || strings.Count(did, "underlay aws get /secret\n") != 3 || strings.Count(did, "underlay aws tag underlay:slot\n") != 3 ||
-		strings.Count(did, "underlay aws attach vol-1\n") != 3 {
+	if err != nil {
 		t.Errorf("%v\n%s\n%s", err, did, said)
+	}
+	for _, question := range []string{"get /secret", "tag underlay:slot", "attach vol-1", "signal prod SlotB", "signal prod Formed"} {
+		if n := strings.Count(did, "underlay aws "+question+"\n"); n != 3 {
+			t.Errorf("%s was asked %d times", question, n)
+		}
+	}
+}
+
+// A stack that cannot be told is tried with growing pauses, and given up before it gives up by itself. The script says so; the peer
+// runs.
+func TestBootCannotSignal(t *testing.T) {
+	m := newMachine(t)
+	m.add("sleep", `echo "sleep $*" >>"$LOG"`)
+	m.add("underlay", theProgram+`
+[ "$2" != signal ]`)
+	did, said, err := m.boot()
+	if err == nil || !strings.Contains(said, "the stack could not be told of: SlotB Formed") {
+		t.Errorf("%v\n%s", err, said)
+	}
+	inOrder(t, did, "systemctl restart underlay.service", "signal prod SlotB", "sleep 5\n", "sleep 10\n", "sleep 20\n", "sleep 40\n", "sleep 80\n", "sleep 160\n",
+		"signal prod SlotB", "signal prod Formed", "sleep 160\n")
+	if n := strings.Count(did, "aws signal prod"); n != 14 {
+		t.Errorf("it tried %d times", n)
 	}
 }
 
@@ -189,6 +215,22 @@ func TestBootWithAdminToken(t *testing.T) {
 	checkSettings(t, m, false)
 	if got := m.read("etc/underlay/backup.env"); !strings.Contains(got, "BACKUP_TOKEN_FILE="+m.dir+"/etc/underlay/admin-token\n") {
 		t.Errorf("the backup has %s", got)
+	}
+}
+
+// Prometheus gets in with the token of the stack, if there is one.
+func TestBootWithMetricsToken(t *testing.T) {
+	m := newMachine(t)
+	m.write("etc/underlay/boot.env", m.read("etc/underlay/boot.env")+"METRICS_TOKEN_PARAMETER='/metrics'\n")
+	if did, said, err := m.boot(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, did, said)
+	}
+	conf := checkSettings(t, m, true)
+	if token, err := conf.API.ReadMetricsToken(); err != nil || token != metricsToken {
+		t.Errorf("the token is %q, %v", token, err)
+	}
+	if info, err := os.Stat(conf.API.MetricsTokenFile); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the token has mode %s, %v", info.Mode(), err)
 	}
 }
 

@@ -160,6 +160,9 @@ func TestMachine(t *testing.T) {
 	if at(data, "KeyName") != nil {
 		t.Error("it lets SSH in")
 	}
+	if at(data, "InstanceMarketOptions") != nil {
+		t.Error("it has a vote, and may be a spot instance")
+	}
 }
 
 // The role of a peer allows exactly this. Only what AWS cannot restrict, or must be asked of everything, is for all resources.

@@ -24,7 +24,7 @@ func TestStacks(t *testing.T) {
 	cluster := e.create("prod", tmpl, map[string]string{
 		"VpcId": network.outputs["VpcId"], "SubnetIds": network.outputs["SubnetIds"], "Zones": network.outputs["Zones"],
 		"PackageUrl": "s3://packages/underlay_0.1.0_amd64.deb", "PackageSha256": strings.Repeat("0", 64),
-		"SecretParameter": "/underlay/secret", "AdminTokenParameter": "/underlay/admin-token", "AlarmEmail": "ops@example.org",
+		"SecretParameter": "/underlay/secret", "AdminTokenParameter": "/underlay/admin-token", "MetricsTokenParameter": "/underlay/metrics-token", "AlarmEmail": "ops@example.org",
 		"CertificateArn": e.certificate(), "HostedZoneId": e.zone(), "GatewayName": "ipfs.example.org",
 	})
 	t.Run("every resource", func(t *testing.T) { everyResource(t, tmpl, cluster) })
@@ -49,7 +49,7 @@ func TestSmallestStack(t *testing.T) {
 		"PackageUrl": "https://example.org/underlay.deb", "PackageSha256": strings.Repeat("0", 64),
 		"SecretParameter": "/underlay/secret", "Volumes": "vol-1,vol-2,vol-3",
 	})
-	for _, name := range []string{"GatewayHttps", "GatewayRecords", "AlarmTopic", "VolumeA", "VolumeB", "VolumeC"} {
+	for _, name := range []string{"GatewayHttps", "GatewayRecords", "AlarmTopic", "MetricsGroup", "MetricsToPeers", "VolumeA", "VolumeB", "VolumeC"} {
 		if cluster.resources[name] != "" {
 			t.Errorf("there is a %s", name)
 		}
@@ -169,9 +169,10 @@ func securityGroups(t *testing.T, e emulator, made stack) {
 	for name, want := range map[string][]string{
 		"GatewayGroup": {"tcp 443 from 0.0.0.0/0", "tcp 80 from 0.0.0.0/0"},
 		"ClientGroup":  nil,
+		"MetricsGroup": nil,
 		"ClusterGroup": {"tcp 5001 from ClientGroup", "tcp 9095 from ClientGroup"},
 		"PeersGroup": {
-			"tcp 4001 from 0.0.0.0/0", "tcp 8080 from GatewayGroup", "tcp 9095 from ClusterGroup", "tcp 9095 from PeersGroup",
+			"tcp 4001 from 0.0.0.0/0", "tcp 8080 from GatewayGroup", "tcp 9095 from ClusterGroup", "tcp 9095 from MetricsGroup", "tcp 9095 from PeersGroup",
 			"tcp 9096 from PeersGroup", "udp 4001 from 0.0.0.0/0",
 		},
 	} {
@@ -274,7 +275,7 @@ func machineUserData(t *testing.T, e emulator, made stack) {
 	}
 	t.Log("user data has " + strconv.Itoa(len(raw)) + " bytes")
 	boot, _ := cloudConfig(t, string(raw))
-	for _, line := range []string{"CLUSTER='prod'", "AWS_REGION='us-east-1'", "SECRET_PARAMETER='/underlay/secret'", "BACKUPS='" + made.resources["Backups"] + "'"} {
+	for _, line := range []string{"CLUSTER='prod'", "AWS_REGION='us-east-1'", "SECRET_PARAMETER='/underlay/secret'", "METRICS_TOKEN_PARAMETER='/underlay/metrics-token'", "BACKUPS='" + made.resources["Backups"] + "'"} {
 		if !strings.Contains(boot, line+"\n") {
 			t.Errorf("boot.env lacks %s:\n%s", line, boot)
 		}

@@ -24,7 +24,7 @@ type Cluster struct {
 	Startup time.Duration
 
 	t      testing.TB
-	dev    *exec.Cmd
+	dev    *exec.Cmd     // nil: the test starts every peer by itself
 	reaped chan struct{} // closed when the dev process is gone
 	acked  map[string]bool
 	closed bool
@@ -237,8 +237,10 @@ func (c *Cluster) close() {
 			c.Stop(p)
 		}
 	}
-	_ = c.dev.Process.Signal(syscall.SIGTERM) // fails when it is gone
-	<-c.reaped
+	if c.dev != nil {
+		_ = c.dev.Process.Signal(syscall.SIGTERM) // fails when it is gone
+		<-c.reaped
+	}
 	if c.t.Failed() {
 		c.showLogs()
 	}

@@ -126,7 +126,7 @@ const (
 )
 
 // Place returns the peer that makes changes: the leader. It may be this one, and is when no leader that can be reached is
-// found in time: whether a change counts is decided when it is committed.
+// found in time, or when it is in no cluster: whether a change counts is decided when it is committed.
 func (f *Files) Place(ctx context.Context) peer.ID {
 	ctx, cancel := context.WithTimeout(ctx, placeLimit)
 	defer cancel()
@@ -136,6 +136,9 @@ func (f *Files) Place(ctx context.Context) peer.ID {
 		leader := f.opts.Consensus.Status().Leader
 		if leader == f.opts.ID || leader != "" && f.opts.Connected(leader) {
 			return leader
+		}
+		if len(f.opts.Consensus.Voters()) == 0 {
+			return f.opts.ID
 		}
 		select {
 		case <-ctx.Done():

@@ -50,6 +50,10 @@ type bulkResult struct {
 // wrong or refused changes nothing and does not end the request. Answers come as in POST and DELETE /pins/{cid}: as soon
 // as the change is committed.
 func (a *handlers) bulk(w http.ResponseWriter, r *http.Request) {
+	if err := a.isMember(r.Context()); err != nil {
+		a.fail(w, r, err)
+		return
+	}
 	// Answers must not wait for the end of the request, nor end it.
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		a.fail(w, r, fmt.Errorf("answer while reading: %w", err))

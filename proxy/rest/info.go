@@ -94,9 +94,22 @@ func (a *handlers) metricNames(w http.ResponseWriter, r *http.Request) {
 
 func (a *handlers) peers(w http.ResponseWriter, r *http.Request) {
 	writeStream(a, w, r, func(ctx context.Context, out chan<- api.ID) error {
+		if err := a.isMember(ctx); err != nil {
+			return err
+		}
 		a.Cluster.Peers(ctx, out)
 		return nil
 	}, keep)
+}
+
+// isMember returns why this peer is in no cluster, as far as that can be told. Where errors are told for each item, or not at
+// all, it comes first.
+func (a *handlers) isMember(ctx context.Context) error {
+	if a.Pinset == nil {
+		return nil
+	}
+	_, err := a.Pinset.Members(ctx)
+	return err
 }
 
 func (a *handlers) peerAdd(w http.ResponseWriter, r *http.Request) {

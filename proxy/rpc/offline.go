@@ -29,6 +29,21 @@ func seesCluster(r *http.Request) bool {
 	return false
 }
 
+// ifPinsetKnown stands before commands that tell what fails item by item: that the pinset cannot be read now concerns them as a
+// whole, and the same request may succeed a little later.
+func ifPinsetKnown(pinset Pinset, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch commandOf(r) {
+		case "block/rm", "pin/verify":
+			if _, err := pinset.State(r.Context()); err != nil {
+				writeFailure(w, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // commandOf is the command that a request is for, which kubo finds in the path before an argument: "block/get" for
 // /api/v0/block/get/CID. It is empty when there is none.
 func commandOf(r *http.Request) string {

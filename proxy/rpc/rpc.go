@@ -72,20 +72,20 @@ func New(o Options) (*API, error) {
 		"repo/gc":  collectHere(kubo, o, collectPatience), // by the pins of the node whose blocks are removed
 		"shutdown": refuse(kubo, "a peer is not stopped through its API; stop its service instead"),
 		"log/tail": withLogs(o.Logs, own),
-		"":         consistency.With(withAcks(files.use(own))),
+		"":         consistency.With(withAcks(ifPinsetKnown(o.Pinset, files.use(own)))),
 	}
 	settingsAPI{kubo: kubo, node: &apiNode, own: own, settings: o.Settings, members: blocks.members}.commands(alone)
 	whole := maps.Clone(alone)
 	whole["repo/gc"] = collectAll(o.Peers)
 	whole["repo/stat"] = statCluster(kubo, o, blocks)
 	whole["stats/repo"] = whole["repo/stat"]
-	whole[""] = consistency.With(withAcks(files.use(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	whole[""] = consistency.With(withAcks(ifPinsetKnown(o.Pinset, files.use(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if seesCluster(r) {
 			all.ServeHTTP(w, r)
 			return
 		}
 		own.ServeHTTP(w, r)
-	}))))
+	})))))
 	addressed := member.Address(o.Peers, named, alone, whole, o.Logger)
 	members := http.NewServeMux()
 	members.Handle("/", addressed)
