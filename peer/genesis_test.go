@@ -213,6 +213,11 @@ func TestRecordDecidesWhoFounds(t *testing.T) {
 	if members, err := r.consensus.Peers(t.Context()); err != nil || len(members) != 4 {
 		t.Errorf("members are %v, %v", members, err)
 	}
+	for _, r := range append(peers, r) {
+		if !r.consensus.HasState() { // it would be asked to found another one
+			t.Errorf("peer %s is a member and says that it has no state", r.ID())
+		}
+	}
 }
 
 // A data directory that was copied is not used by two peers at once: the one that starts later ends.
