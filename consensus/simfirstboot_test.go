@@ -24,7 +24,7 @@ const simFoundPause = time.Second
 // of nothing else, in half of the schedules for good. UNDERLAY_SEED and UNDERLAY_FAULT are as in
 // TestSimulation.
 func TestSimulatedFirstBoot(t *testing.T) {
-	first, count := seeds(t, 300, 50, 5000)
+	first, count := seeds(t, 300, 50, 3000)
 	for seed := first; seed < first+count; seed++ {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
