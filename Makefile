@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 export CGO_ENABLED := 0 # static binaries, and no C compiler needed
+export UNDERLAY_SCREENSHOTS ?= $(CURDIR)/bin/screenshots
 BUILD := go build -trimpath -ldflags '-s -w' # no paths of the machine that builds
 DEV_FLAGS ?=
 FUZZ ?= 30 300
@@ -25,7 +26,7 @@ stock: ## build the stock clients bin/ipfs and bin/ipfs-cluster-ctl
 	$(BUILD) -o bin/ipfs-cluster-ctl github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-ctl
 
 test: build stock ## run all tests, those with real clusters included, and every fuzz target for half a minute
-	go test -timeout 20m ./...
+	go test -timeout 20m ./internal/itest ./... # the package that takes longest first, beside the others
 	internal/tools/fuzz.sh $(FUZZ)
 
 test-rpc: build stock ## compare the RPC API with a plain kubo's, request by request
@@ -53,9 +54,12 @@ bench-rpc: ## compare add, pin/add and cat through a balancer with the stock thr
 bench-names: ## compare keys and names with a plain single kubo (BENCH_ROUNDS=5)
 bench-files: ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
 bench-gateway: ## compare the gateway with a bare net/http server, nginx and a plain kubo (BENCH_ROUNDS=5)
-bench-observe: ## what it costs pins that the peers are scraped by Prometheus (BENCH_ROUNDS=10)
+bench-observe: ## what it costs pins that the peers are scraped by Prometheus and traced (BENCH_ROUNDS=10)
 bench-pins bench-rpc bench-names bench-files bench-gateway bench-observe: bench-%: build
 	go test -run '^$$' -bench '(?i)$*' -benchtime 1x -timeout 6h ./internal/stockbench
+
+bench-console: build ## print how soon the console shows, with a million pins (BENCH_PINS=1000000 BENCH_ROUNDS=9)
+	go test -run '^$$' -bench Console -benchtime 1x -timeout 1h ./internal/uitest
 
 package: build ## build bin/underlay_VERSION_ARCH.deb and .rpm
 	cd deploy/package && go build -o ../../bin/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm

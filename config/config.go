@@ -93,6 +93,9 @@ type Gateway struct {
 	MaxDirectoryEntries int `yaml:"max_directory_entries"`
 	// PinnedOnly serves only what the cluster holds, and looks for nothing elsewhere.
 	PinnedOnly bool `yaml:"pinned_only"`
+	// PublicURL is where people find the gateway, for links from the console; empty: the first of Hosts that serves content, or
+	// the port of Listen at the host at which they find the console.
+	PublicURL string `yaml:"public_url"`
 	// LandingPage is what is at /, a file with HTML; empty takes a page that explains the gateway.
 	LandingPage string `yaml:"landing_page"`
 	// RobotsFile is served as /robots.txt; empty: crawlers are asked to leave content alone.

@@ -31,14 +31,20 @@ func (c Config) checkPolicy(fs *faults) {
 	if s := c.Gateway.DeniedStatus; s != http.StatusGone && s != http.StatusUnavailableForLegalReasons {
 		fs.add("gateway.denied_status", "must be 410 or 451, is %d", s)
 	}
-	if c.Gateway.PurgeURL != "" {
-		u, err := url.Parse(c.Gateway.PurgeURL)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			fs.add("gateway.purge_url", "must be a URL that begins with https:// or http://")
-		}
-	}
+	checkURL(fs, "gateway.purge_url", c.Gateway.PurgeURL)
+	checkURL(fs, "gateway.public_url", c.Gateway.PublicURL)
 	if c.Gateway.PurgeTokenFile != "" && c.Gateway.PurgeURL == "" {
 		fs.add("gateway.purge_token_file", "needs gateway.purge_url")
+	}
+}
+
+// checkURL checks a URL that need not be set.
+func checkURL(fs *faults, setting, text string) {
+	if text == "" {
+		return
+	}
+	if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		fs.add(setting, "must be a URL that begins with https:// or http://")
 	}
 }
 

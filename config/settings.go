@@ -47,6 +47,7 @@ func table() []row {
 		{"gateway.routing_api", "false", "Serve the delegated routing API under /routing/v1 too, to anyone."},
 	}, gatewayLimits(), []row{
 		{"gateway.pinned_only", "false", "Serve only what the peers of the cluster hold, and answer 404 for all else without looking for it."},
+		{"gateway.public_url", "", "Where people find the gateway, for links from the console; empty: the first host that gateway.hosts has, or the console's with the gateway's port."},
 		{"gateway.landing_page", "", "File with HTML that is at /; empty: a page that explains the gateway."},
 		{"gateway.robots_file", "", "File that is served as /robots.txt; empty: crawlers are asked to leave content alone."},
 		{"gateway.denylist_dir", "", "Directory of denylists, files *.deny, read again when they change; empty: denylists in the data directory. See docs/content-policy.md."},

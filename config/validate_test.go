@@ -124,11 +124,13 @@ func TestValidate(t *testing.T) {
 		{"policy", func(c *Config) {
 			c.Gateway.Denylists = []string{"https://lists.example/a.deny", "http://127.0.0.1:8000/b.deny", "https://lists.example/a.deny", "http://lists.example/c.deny"}
 			c.Gateway.DenylistInterval, c.Gateway.DeniedStatus, c.Gateway.PurgeURL, c.Gateway.PurgeTokenFile = 0, 404, "cdn.example", "f"
+			c.Gateway.PublicURL = "javascript:alert(1)//x"
 		}, []string{
 			`gateway.denylists: has "https://lists.example/a.deny" twice`,
 			`gateway.denylists: must be URLs that begin with https://, not "http://lists.example/c.deny"`,
 			"gateway.denylist_interval: must be above 0, is 0s", "gateway.denied_status: must be 410 or 451, is 404",
-			"gateway.purge_url: must be a URL that begins with https:// or http://"}},
+			"gateway.purge_url: must be a URL that begins with https:// or http://",
+			"gateway.public_url: must be a URL that begins with https:// or http://"}},
 		{"purge token without a URL", func(c *Config) { c.Gateway.PurgeTokenFile = "f" },
 			[]string{"gateway.purge_token_file: needs gateway.purge_url"}},
 		{"kubo", func(c *Config) {

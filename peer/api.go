@@ -23,6 +23,11 @@ type API struct {
 // API returns the cluster's Go API. It belongs to the peer.
 func (p *Peer) API() API { return API{p.cluster, p} }
 
+// ScanPins calls f with the pins that a query selects; see Peer.ScanPins.
+func (a API) ScanPins(ctx context.Context, q consensus.Query, f func(api.Pin) error) (next string, err error) {
+	return a.peer.ScanPins(ctx, q, f)
+}
+
 // Pin pins a CID with the given options.
 func (a API) Pin(ctx context.Context, c api.Cid, opts api.PinOptions) (api.Pin, error) {
 	done, err := a.peer.commitPin(ctx, c, a.peer.withOptions(ctx, c, opts))

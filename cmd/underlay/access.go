@@ -13,6 +13,7 @@ import (
 	"github.com/underlay/underlay/peer"
 	"github.com/underlay/underlay/proxy/access"
 	"github.com/underlay/underlay/proxy/console"
+	"github.com/underlay/underlay/proxy/unfinished"
 )
 
 // accessFiles is what the settings of access name files for.
@@ -128,11 +129,13 @@ func (e *entrance) clients(h http.Handler) http.Handler {
 // pinning lets those through to the listener of the pinning service who may use it.
 func (e *entrance) pinning(h http.Handler) http.Handler { return e.guard.Wrap(h, access.Pinning) }
 
-// members adds to what members of the cluster may ask what they ask each other about credentials, and how each is.
+// members adds to what members of the cluster may ask what they ask each other about credentials, how each is, and
+// what it has left to do.
 func (e *entrance) members(private apis) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", private.rpc.Members)
 	private.surveys.serve(mux)
+	mux.Handle(unfinished.Path, private.unfinished)
 	mux.Handle(access.KnownPath, e.registry.Known())
 	return mux
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
 	"github.com/underlay/underlay/proxy/rpc"
+	"github.com/underlay/underlay/proxy/unfinished"
 )
 
 // apis are a peer's private APIs.
@@ -25,6 +26,8 @@ type apis struct {
 	console *console.Console
 	surveys surveys
 	ready   func() error // why this peer wants no requests
+	// unfinished is what other members ask of this peer for their pages of pins.
+	unfinished http.Handler
 }
 
 // openAPIs makes the private APIs of a peer whose RPC API listens on l. Their streams end with ctx; they are not ready any more
@@ -34,17 +37,20 @@ func openAPIs(ctx, ending context.Context, conf config.Config, p *peer.Peer, den
 	if err != nil {
 		return apis{}, err
 	}
-	ready := readiness(ending, p)
+	ready, left := readiness(ending, p), unfinished.New(p, p)
 	asked := newSurveys(p, env.figures, logging.Named(logger, logging.API))
+	cluster := restOptions(ctx, ready, p, denied, asked, logger)
 	pages, err := console.New(console.Options{
-		Overview: asked.overview, Links: asked.links, Hours: asked.hours, Events: p, Version: version, Logger: logging.Named(logger, logging.API),
+		Overview: asked.overview, Pins: p.API(), Unfinished: left, Adder: rest.NewAdder(cluster), Commands: api.Clients,
+		Links: asked.links, Hours: asked.hours, Events: p,
+		Gateway: gatewayLinks(conf.Gateway), Version: version, Logger: logging.Named(logger, logging.API),
 	})
 	if err != nil {
 		return apis{}, err
 	}
 	return apis{
-		rpc: api, rest: rest.New(restOptions(ctx, ready, p, denied, asked, logger)), pinning: psa.New(psaOptions(p, logger)),
-		console: pages, surveys: asked, ready: ready,
+		rpc: api, rest: rest.New(cluster), pinning: psa.New(psaOptions(p, logger)),
+		console: pages, surveys: asked, unfinished: left.Handler(), ready: ready,
 	}, nil
 }
 

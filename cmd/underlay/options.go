@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	kuboconfig "github.com/ipfs/kubo/config"
 
@@ -14,6 +17,7 @@ import (
 	"github.com/underlay/underlay/gateway"
 	"github.com/underlay/underlay/internal/logging"
 	"github.com/underlay/underlay/peer"
+	"github.com/underlay/underlay/proxy/console"
 	"github.com/underlay/underlay/proxy/psa"
 	"github.com/underlay/underlay/proxy/rest"
 	"github.com/underlay/underlay/proxy/rpc"
@@ -165,4 +169,19 @@ func restOptions(ctx context.Context, ready func() error, p *peer.Peer, denied *
 		Peers:     p,
 		Logger:    logging.Named(logger, logging.API),
 	}
+}
+
+// gatewayLinks says where the console opens content: where the settings say, else at their first host that serves any, since this
+// peer's own gateway may be out of the reach of who looks.
+func gatewayLinks(conf config.Gateway) console.Gateway {
+	_, port, _ := net.SplitHostPort(conf.Listen)
+	links := console.Gateway{URL: conf.PublicURL, Port: port}
+	for _, kind := range []string{config.HostDeserialised, config.HostSubdomain} {
+		for _, name := range slices.Sorted(maps.Keys(conf.Hosts)) {
+			if conf.Hosts[name].Kind == kind && !strings.Contains(name, "*") && links.URL == "" {
+				links.URL = "https://" + name // behind a balancer that ends TLS, as docs/gateway-hosts.md has it
+			}
+		}
+	}
+	return links
 }

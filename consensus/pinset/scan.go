@@ -21,7 +21,10 @@ type Query struct {
 	// MetaKey is a key that the metadata must have, with MetaValue as its value
 	// unless that is empty.
 	MetaKey, MetaValue string
-	// After continues a scan of the same query: what it returned as next.
+	// Backward turns the order round.
+	Backward bool
+	// After continues a scan of the same query, in either direction: what it
+	// returned as next.
 	After string
 	// Limit is how many pins to yield at most; 0 or less: no limit.
 	Limit int
@@ -80,7 +83,11 @@ func (q Query) bounds() (*pebble.IterOptions, error) {
 		if err != nil || !bytes.HasPrefix(after, lower) {
 			return nil, fmt.Errorf("%w: cursor %q does not belong to this query", ErrInvalid, q.After)
 		}
-		lower = append(after, 0) // the next key that is possible
+		if q.Backward {
+			upper = after
+		} else {
+			lower = append(after, 0) // the next key that is possible
+		}
 	}
 	return &pebble.IterOptions{LowerBound: lower, UpperBound: upper}, nil
 }
@@ -144,7 +151,11 @@ func (c *cursor) run(ctx context.Context, q Query, f func(api.Pin) error) (next 
 		return base64.RawURLEncoding.EncodeToString(last), err
 	}
 	taken := 0
-	for c.keys.First(); c.keys.Valid(); c.keys.Next() {
+	first, following := c.keys.First, c.keys.Next
+	if q.Backward {
+		first, following = c.keys.Last, c.keys.Prev
+	}
+	for first(); c.keys.Valid(); following() {
 		if err := c.interrupted(ctx); err != nil {
 			return here(err)
 		}

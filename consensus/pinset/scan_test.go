@@ -136,6 +136,35 @@ func TestCursorsSurviveChanges(t *testing.T) {
 	}
 }
 
+// Backward, every query yields the same pins in the opposite order, and what a cursor is at comes in neither direction.
+func TestScanBackward(t *testing.T) {
+	m := scanned(t)
+	long := strings.Repeat("l", maxTermBytes)
+	for what, q := range map[string]Query{
+		"all": {}, "by prefix": {NamePrefix: "b"}, "prefix of high bytes": {NamePrefix: "ÿ"}, "long": {NamePrefix: long},
+		"by key": {MetaKey: "n"}, "by key and value": {MetaKey: "odd", MetaValue: "1", NamePrefix: "b"}, "nothing": {NamePrefix: "zz"},
+	} {
+		forward, _ := scanNames(t, m, q)
+		slices.Reverse(forward)
+		q.Backward = true
+		for _, limit := range []int{0, 1, 2, 100} {
+			q.Limit = limit
+			if got, _ := scanNames(t, m, q); !slices.Equal(got, forward) {
+				t.Errorf("%s, limit %d: got %q, want %q", what, limit, got, forward)
+			}
+		}
+	}
+	var first []api.Pin
+	take := func(p api.Pin) error { first = append(first, p); return nil }
+	cursor, err := m.Scan(t.Context(), Query{Limit: 3}, take)
+	if err == nil {
+		_, err = m.Scan(t.Context(), Query{Backward: true, Limit: 1, After: cursor}, take)
+	}
+	if err != nil || len(first) != 4 || !first[3].Cid.Equals(first[1].Cid) {
+		t.Errorf("before the third pin comes another than the second: %v, %v", first, err)
+	}
+}
+
 func TestScanStops(t *testing.T) {
 	m := scanned(t)
 	stop := errors.New("enough")

@@ -30,7 +30,7 @@ const patience = time.Minute
 
 // Tab is a tab of a real browser, which notes what it has asked for and what it was told.
 type Tab struct {
-	T   *testing.T
+	T   testing.TB
 	ctx context.Context
 	*heard
 }
@@ -47,7 +47,7 @@ type heard struct {
 }
 
 // Open starts a browser until the test ends. Without one on the machine the test is skipped, but not in CI.
-func Open(t *testing.T) *Tab {
+func Open(t testing.TB) *Tab {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -99,7 +99,7 @@ func (h *heard) hear(event any) {
 }
 
 // In is the same tab for a subtest.
-func (b *Tab) In(t *testing.T) *Tab { return &Tab{T: t, ctx: b.ctx, heard: b.heard} }
+func (b *Tab) In(t testing.TB) *Tab { return &Tab{T: t, ctx: b.ctx, heard: b.heard} }
 
 // Do runs steps, all of which must succeed.
 func (b *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {

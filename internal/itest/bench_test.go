@@ -1,13 +1,8 @@
 package itest
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/rand"
-	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -37,21 +32,11 @@ func (c *Cluster) memory() map[string]int {
 	c.t.Helper()
 	sum := make(map[string]int)
 	for _, p := range c.Peers {
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p.PID))
+		memory, err := p.Memory()
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		lines := bufio.NewScanner(bytes.NewReader(raw))
-		for lines.Scan() {
-			fields := strings.Fields(lines.Text())
-			name := map[string]string{"Rss:": "resident", "Pss:": "proportional", "Anonymous:": "anonymous"}[fields[0]]
-			if name == "" {
-				continue
-			}
-			kib, err := strconv.Atoi(fields[1])
-			if err != nil {
-				c.t.Fatal(err)
-			}
+		for name, kib := range memory {
 			sum[name] += kib / len(c.Peers)
 		}
 	}

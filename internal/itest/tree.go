@@ -16,7 +16,7 @@ func (p *Peer) AddTree(tree map[string][]byte) (string, error) {
 	form := multipart.NewWriter(&body)
 	for name, content := range tree {
 		part, err := form.CreatePart(textproto.MIMEHeader{
-			"Content-Disposition": {fmt.Sprintf("form-data; name=file; filename=%q", url.PathEscape(name))},
+			"Content-Disposition": {fmt.Sprintf("form-data; name=file; filename=%q", url.QueryEscape(name))},
 			"Content-Type":        {"application/octet-stream"},
 		})
 		if err == nil {

@@ -9,7 +9,7 @@ declare -A allowed=(
 	[config]="" [consensus]="" [gateway]="" [peer]="consensus"
 	[gateway/forwarded]="" [gateway/hot]="" [gateway/limits]="" [gateway/pages]=""
 	[proxy]="" [proxy/access]="consensus" [proxy/console]="consensus" [proxy/member]="consensus" [proxy/profile]="" [proxy/psa]="consensus" [proxy/rest]="consensus" [proxy/rpc]="consensus"
-	[cmd/underlay]="config gateway gateway/policy proxy proxy/access proxy/console proxy/member proxy/overview proxy/profile proxy/psa proxy/rest proxy/rpc peer peer/denylist peer/genesis"
+	[cmd/underlay]="config gateway gateway/policy proxy proxy/access proxy/console proxy/member proxy/overview proxy/profile proxy/psa proxy/rest proxy/rpc proxy/unfinished peer peer/denylist peer/genesis"
 )
 
 fail=0

@@ -46,7 +46,7 @@ func TestEvents(t *testing.T) {
 }
 
 // pin pins something of a name that nobody has, and returns its CID.
-func pin(t *testing.T, p *itest.Peer, name string) string {
+func pin(t testing.TB, p *itest.Peer, name string) string {
 	t.Helper()
 	digest, err := multihash.Sum([]byte(name), multihash.IDENTITY, -1)
 	if err != nil {

@@ -26,8 +26,8 @@ func TestOverview(t *testing.T) {
 	t.Run("weight", func(t *testing.T) { weighs(b.In(t), url) })
 	shot{"overview", url, "3 of 3 peers answer", script}.check(t, b)
 	t.Run("keyboard", func(t *testing.T) { skips(b.In(t), url) })
-	t.Run("a peer hangs", func(t *testing.T) { seesHang(b.In(t), c, script) })
-	t.Run("a peer is killed", func(t *testing.T) { seesKill(b.In(t), c, script) })
+	t.Run("a peer hangs", func(t *testing.T) { seesHang(t, b.In(t), c, script) })
+	t.Run("a peer is killed", func(t *testing.T) { seesKill(t, b.In(t), c, script) })
 }
 
 // weighs opens the first page with nothing in the browser's cache.
@@ -67,7 +67,7 @@ func says(b *browser.Tab, within time.Duration, selector, want string) {
 
 // seesHang stops the leader without ending it: within 5 s it is red. That another one leads takes longer to show: the others
 // elect it when they have not heard of the old one for some time, and each picture waits for who does not answer.
-func seesHang(b *browser.Tab, c *itest.Cluster, script string) {
+func seesHang(t *testing.T, b *browser.Tab, c *itest.Cluster, script string) {
 	leader, others := leaderOf(b.T, c)
 	url := others[0].API + "/ui/"
 	b.Goto(url, 1280, "light")
@@ -77,7 +77,7 @@ func seesHang(b *browser.Tab, c *itest.Cluster, script string) {
 	says(b, live, "#peer-"+leader.ID, "does not answer")
 	b.T.Logf("seen to hang after %s", time.Since(hung).Round(time.Millisecond))
 	seesLeader(b, hung, 2*live, others)
-	shot{"hung", url, "does not answer", script}.check(b.T, b)
+	shot{"hung", url, "does not answer", script}.check(t, b)
 	b.Goto(url, 1280, "light")
 	c.Resume(leader)
 	says(b, time.Minute, "#summary", "3 of 3 peers answer")
@@ -101,7 +101,7 @@ func seesLeader(b *browser.Tab, since time.Time, within time.Duration, peers []*
 
 // seesKill kills the leader and finds it red, and another leader; then what the last peer alone can tell; and at last that
 // the page itself is old.
-func seesKill(b *browser.Tab, c *itest.Cluster, script string) {
+func seesKill(t *testing.T, b *browser.Tab, c *itest.Cluster, script string) {
 	leader, others := leaderOf(b.T, c)
 	url := others[0].API + "/ui/"
 	b.Goto(url, 1280, "light")
@@ -112,12 +112,12 @@ func seesKill(b *browser.Tab, c *itest.Cluster, script string) {
 	says(b, live, "#alerts", "Peer "+leader.Name+" does not answer")
 	says(b, live, "#summary", "2 of 3 peers answer, ")
 	seesLeader(b, killed, live, others)
-	shot{"killed", url, "does not answer", script}.check(b.T, b)
+	shot{"killed", url, "does not answer", script}.check(t, b)
 	b.Goto(url, 1280, "light")
 	c.Kill(others[1])
 	says(b, 3*live, "#summary", "1 of 3 peers answer, and there is no leader.")
 	says(b, live, "#alerts", "The cluster has no leader")
-	shot{"no-leader", url, "no leader", script}.check(b.T, b)
+	shot{"no-leader", url, "no leader", script}.check(t, b)
 	b.Goto(url, 1280, "light")
 	c.Restart(leader)
 	c.Restart(others[1])
@@ -137,7 +137,7 @@ func seesKill(b *browser.Tab, c *itest.Cluster, script string) {
 }
 
 // leaderOf tells who leads, and who does not.
-func leaderOf(t *testing.T, c *itest.Cluster) (leader *itest.Peer, others []*itest.Peer) {
+func leaderOf(t testing.TB, c *itest.Cluster) (leader *itest.Peer, others []*itest.Peer) {
 	t.Helper()
 	itest.Eventually(t, time.Minute, func() error {
 		answer, err := c.Peers[0].Do(http.MethodGet, "/health/consensus")

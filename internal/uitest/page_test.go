@@ -16,7 +16,7 @@ import (
 const heaviest = 150_000
 
 // axe returns the script that finds what keeps people with disabilities from using a page.
-func axe(t *testing.T) string {
+func axe(t testing.TB) string {
 	t.Helper()
 	packages := testkit.NPMInstall(t, filepath.Join("testdata", "axe"), "package.json")
 	script, err := os.ReadFile(filepath.Join(packages, "node_modules", "axe-core", "axe.min.js"))

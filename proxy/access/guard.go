@@ -153,7 +153,7 @@ func (g *Guard) preflight(r *http.Request) bool {
 // admit finds out who makes a request, and whether they may.
 func (g *Guard) admit(r *http.Request, need Scopes) (Identity, *refusal) {
 	who, fault := g.identify(r)
-	if fault == nil && !who.may(r.URL.Path, need) {
+	if fault == nil && !who.May(r.URL.Path, need) {
 		if who.kubo == nil {
 			return who, refuse(http.StatusForbidden, "%s lacks the scope that this needs: %s", who, need)
 		}

@@ -58,8 +58,8 @@ func (i Identity) String() string {
 	return i.Kind
 }
 
-// may tells whether a request to a path with a need is allowed.
-func (i Identity) may(path string, need Scopes) bool {
+// May tells whether a request to a path with a need is allowed.
+func (i Identity) May(path string, need Scopes) bool {
 	if i.kubo != nil {
 		return i.kubo.may(path)
 	}

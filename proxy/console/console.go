@@ -21,12 +21,17 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // Options say where the console finds what it shows. All are required.
 type Options struct {
-	Overview Overview
-	Links    Links
-	Hours    Hours
-	Events   Events
-	Version  string // of this program
-	Logger   *slog.Logger
+	Overview   Overview
+	Pins       Pins
+	Unfinished Unfinished
+	Adder      Adder
+	Commands   http.Handler // kubo's commands, under /api/v0/
+	Links      Links
+	Hours      Hours
+	Events     Events
+	Gateway    Gateway
+	Version    string // of this program
+	Logger     *slog.Logger
 }
 
 // Overview is what the page of that name shows.
@@ -92,6 +97,19 @@ type route struct {
 func (c *Console) routes() []route {
 	return []route{
 		{"GET", Root + "{$}", c.overview},
+		{"GET", pinsRoot, c.pinList},
+		{"GET", pinsRoot + "/{cid}", c.pinPage},
+		{"POST", pinsRoot + "/{cid}", c.changePin},
+		{"POST", pinsRoot + "/{cid}/recover", c.recoverPin},
+		{"GET", pinsRoot + "/{cid}/unpin", c.askUnpin},
+		{"POST", pinsRoot + "/{cid}/unpin", c.unpin},
+		{"GET", Root + "add", c.addPage},
+		{"POST", Root + "add", c.add},
+		{"GET", Root + "files", c.files},
+		{"POST", Root + "files/folder", c.changeFiles("folder", "name", c.makeFolder)},
+		{"POST", Root + "files/move", c.changeFiles("move", "to", c.move)},
+		{"POST", Root + "files/remove", c.changeFiles("remove", "", c.remove)},
+		{"POST", Root + "files/upload", c.uploadFiles},
 		{"GET", Root + "health", c.health},
 		{"GET", Root + "health/hour", c.hour},
 		{"GET", Root + "events", c.events},
@@ -115,16 +133,22 @@ func (c *Console) answer(handle func(http.ResponseWriter, *http.Request) error) 
 	}
 }
 
-// fail shows an error with its status. It is the only place where the console logs.
+// fail shows an error with its status.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := c.noteFailure(r, err)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", fault.RetryAfter)
+	}
+	c.show(w, r, status, "error", http.StatusText(status), err.Error())
+}
+
+// noteFailure logs why a page or a form failed, and returns the status of that.
+func (c *Console) noteFailure(r *http.Request, err error) int {
 	status := fault.Status(err)
 	level := c.o.Logger.Debug
 	if status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		level = c.o.Logger.Warn
 	}
 	level("a page of the console failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", fault.RetryAfter)
-	}
-	c.show(w, r, status, "error", http.StatusText(status), err.Error())
+	return status
 }

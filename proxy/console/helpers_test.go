@@ -22,6 +22,10 @@ type fake struct {
 	hours    member.Answers[history.Hour]
 	recent   []event.Event
 	err      error
+	pins     *pins
+
+	adder    adder
+	commands commands
 }
 
 // Overview implements console.Overview.
@@ -41,8 +45,13 @@ func (a answers[T]) Ask(context.Context) (member.Answers[T], error) { return a.a
 // newConsole makes a console of a fake cluster.
 func newConsole(t *testing.T, f *fake) *console.Console {
 	t.Helper()
+	if f.pins == nil {
+		f.pins = somePins(0)
+	}
 	c, err := console.New(console.Options{
-		Overview: f, Links: answers[vitals.Links]{f.links, f.err}, Hours: answers[history.Hour]{f.hours, f.err}, Events: f, Version: "1.2.3", Logger: slog.New(slog.DiscardHandler),
+		Overview: f, Pins: f.pins, Unfinished: f.pins, Adder: &f.adder, Commands: &f.commands,
+		Links: answers[vitals.Links]{f.links, f.err}, Hours: answers[history.Hour]{f.hours, f.err}, Events: f,
+		Gateway: console.Gateway{Port: "8080"}, Version: "1.2.3", Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

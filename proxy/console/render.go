@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/underlay/underlay/proxy/access"
@@ -16,8 +17,8 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// layout is the template around every page.
-const layout = "layout.html"
+// layout is the template around every page, parts has pieces that several pages have.
+const layout, parts = "layout.html", "parts.html"
 
 // page is a template that is ready for use.
 type page struct{ *template.Template }
@@ -30,10 +31,10 @@ func loadPages(a *assets) (map[string]*page, error) {
 	}
 	pages := make(map[string]*page)
 	for _, file := range names {
-		if path.Base(file) == layout {
+		if base := path.Base(file); base == layout || base == parts {
 			continue
 		}
-		t, err := template.New(layout).Funcs(functions(a)).ParseFS(templates, "templates/"+layout, file)
+		t, err := template.New(layout).Funcs(functions(a)).ParseFS(templates, "templates/"+layout, "templates/"+parts, file)
 		if err != nil {
 			return nil, fmt.Errorf("read template %s: %w", file, err)
 		}
@@ -49,9 +50,22 @@ type link struct{ Path, Title string }
 func navigation() []link {
 	return []link{
 		{Root, "Overview"},
+		{pinsRoot, "Pins"},
+		{Root + "add", "Add"},
+		{Root + "files", "Files"},
 		{Root + "health", "Health"},
 		{Root + "events", "Events"},
 	}
+}
+
+// section is the page in the navigation that a path belongs to.
+func section(p string) string {
+	for _, l := range navigation() {
+		if l.Path != Root && strings.HasPrefix(p, l.Path+"/") {
+			return l.Path
+		}
+	}
+	return p
 }
 
 // view is what the layout shows; Data is the page's own.
@@ -68,7 +82,7 @@ type view struct {
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name, title string, data any) {
 	var made bytes.Buffer
 	err := c.pages[name].ExecuteTemplate(&made, "page", view{
-		Title: title, Path: r.URL.Path, Nav: navigation(), Who: whoLooks(access.IdentityOf(r.Context())), Version: c.o.Version, Data: data,
+		Title: title, Path: section(r.URL.Path), Nav: navigation(), Who: whoLooks(access.IdentityOf(r.Context())), Version: c.o.Version, Data: data,
 	})
 	if err != nil {
 		c.o.Logger.Error("a page of the console could not be made", "page", name, "error", err)
@@ -77,6 +91,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name,
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(made.Len())) // the end is known also while an upload is still read
 	w.WriteHeader(status)
 	_, _ = w.Write(made.Bytes()) // the browser has gone if this fails
 }
@@ -92,4 +107,10 @@ func whoLooks(who access.Identity) string {
 		return who.String()
 	}
 	return fmt.Sprintf("%s (%s)", who, who.Scopes)
+}
+
+// may tells whether who looks may do what is done at a path and needs scopes: only then it is offered.
+func may(r *http.Request, path string, need access.Scopes) bool {
+	who := access.IdentityOf(r.Context())
+	return who.Kind == "" || who.May(path, need)
 }

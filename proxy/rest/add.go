@@ -24,6 +24,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/underlay/underlay/proxy/fault"
+	"github.com/underlay/underlay/proxy/pinopts"
 	"github.com/underlay/underlay/proxy/upload"
 )
 
@@ -39,17 +40,9 @@ func (a *handlers) add(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, fault.With(http.StatusBadRequest, err))
 		return
 	}
-	params, err := addParams(r.URL.Query())
-	if err == nil {
-		err = a.Cluster.CheckFactors(r.Context(), params.PinOptions)
-	}
+	params, client, err := a.prepareAdd(r.Context(), r.URL.Query())
 	if err != nil {
 		a.fail(w, r, err)
-		return
-	}
-	client := a.rpcClient()
-	if client == nil {
-		a.fail(w, r, fault.With(http.StatusServiceUnavailable, errors.New("add: the cluster peer has not started")))
 		return
 	}
 	store := func(ctx context.Context, out chan<- api.AddedOutput) error {
@@ -75,6 +68,19 @@ func (a *handlers) add(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	_, _ = held.body.WriteTo(w) // the client is gone if this fails
+}
+
+// prepareAdd finds out, before anything of an upload is read, whether it could be stored.
+func (a *handlers) prepareAdd(ctx context.Context, options url.Values) (api.AddParams, *rpc.Client, error) {
+	params, err := addParams(options)
+	if err == nil {
+		err = a.Cluster.CheckFactors(ctx, params.PinOptions)
+	}
+	client := a.rpcClient()
+	if err == nil && client == nil {
+		err = fault.With(http.StatusServiceUnavailable, errors.New("add: the cluster peer has not started"))
+	}
+	return params, client, err
 }
 
 // announceAdded sets the headers of an answer that tells what was added.
@@ -184,7 +190,7 @@ func addParams(q url.Values) (api.AddParams, error) {
 	if err != nil {
 		return p, fault.With(http.StatusBadRequest, err)
 	}
-	if err := checkOptions(q, p.PinOptions); err != nil {
+	if err := pinopts.Check(q, p.PinOptions); err != nil {
 		return p, fault.With(http.StatusBadRequest, err)
 	}
 	if p.NoCopy {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/underlay/underlay/consensus"
 	"github.com/underlay/underlay/proxy/fault"
+	"github.com/underlay/underlay/proxy/pinopts"
 )
 
 const (
@@ -194,7 +195,7 @@ func parseBulk(line []byte) (bulkChange, error) {
 		return change, fmt.Errorf("op %q is neither pin nor unpin", change.Op)
 	}
 	change.PinOptions.Mode = api.PinModeFromString(change.Mode)
-	return change, checkOptions(url.Values{"mode": {change.Mode}}, change.PinOptions)
+	return change, pinopts.Check(url.Values{"mode": {change.Mode}}, change.PinOptions)
 }
 
 // readBulk puts lines into batches and hands them to start until that returns false. A batch ends when it is full or

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/underlay/underlay/proxy/fault"
+	"github.com/underlay/underlay/proxy/pinopts"
 )
 
 // FuzzRequest: whatever the parameters of a request and the lines of its body say, they are refused as the client's fault,
@@ -50,8 +51,8 @@ func checkParams(t *testing.T, raw string) {
 	if s, err := newSelection(q); !refused("selection", err) && (s.limit < 0 || s.limit > maxLimit) {
 		t.Errorf("limit %d of %q", s.limit, raw)
 	}
-	if o, err := pinOptions(q); !refused("options", err) {
-		if checkReplication(o.ReplicationFactorMin, o.ReplicationFactorMax) != nil || !o.ExpireAt.IsZero() && o.ExpireAt.Before(time.Now().Add(-time.Minute)) {
+	if o, err := pinopts.Parse(q); !refused("options", err) {
+		if pinopts.CheckReplication(o.ReplicationFactorMin, o.ReplicationFactorMax) != nil || !o.ExpireAt.IsZero() && o.ExpireAt.Before(time.Now().Add(-time.Minute)) {
 			t.Errorf("%q gives the options %+v", raw, o)
 		}
 	}

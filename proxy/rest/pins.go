@@ -7,6 +7,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 
 	"github.com/underlay/underlay/proxy/fault"
+	"github.com/underlay/underlay/proxy/pinopts"
 )
 
 // pin commits a pin and answers; status tells how far the peers are with it.
@@ -23,7 +24,7 @@ func (a *handlers) pin(w http.ResponseWriter, r *http.Request) {
 // toPin reads what a request wants to have pinned, and how.
 func toPin[T any](r *http.Request, what func(*http.Request) (T, error)) (t T, o api.PinOptions, err error) {
 	if t, err = what(r); err == nil {
-		o, err = pinOptions(r.URL.Query())
+		o, err = pinopts.Parse(r.URL.Query())
 	}
 	return t, o, err
 }

@@ -21,3 +21,23 @@
     notice.textContent = successful ? '' : `${fault} What is shown here is of ${heard.toLocaleTimeString()}.`
   })
 })()
+
+// Buttons copy what stands before them. Away from localhost a page without TLS may not use the clipboard itself: then the browser
+// copies what is selected.
+document.addEventListener('click', async event => {
+  'use strict'
+  const button = event.target.closest('button.copy')
+  if (!button) return
+  const what = button.previousElementSibling
+  let copied = false
+  if (navigator.clipboard) {
+    copied = await navigator.clipboard.writeText(what.textContent).then(() => true, () => false)
+  }
+  if (!copied) {
+    getSelection().selectAllChildren(what)
+    copied = document.execCommand('copy')
+  }
+  const label = button.firstChild
+  label.data = copied ? 'Copied' : 'Selected'
+  setTimeout(() => { label.data = 'Copy' }, 2000)
+})
