@@ -62,9 +62,9 @@ func simulateFirstBoot(t *testing.T, seed uint64, discord bool) (err error) {
 				members = members[i : i+1]
 			}
 			rng := rand.New(rand.NewPCG(seed, 3000+uint64(i)))
-			founding.Go(func() { p.found(ctx, rng, members) })
+			founding.Go(func() { p.found(ctx, rng, members, !discord && i > 0 && rng.IntN(2) == 0) })
 		}
-		founding.Go(func() { w.loseFounder(rand.New(rand.NewPCG(seed, 4)), seed%2 == 0) })
+		founding.Go(func() { w.loseFounder(ctx, rand.New(rand.NewPCG(seed, 4)), seed%2 == 0) })
 		w.run(simLength(seed))
 		w.calmNetwork()
 		for _, p := range w.peers {
@@ -87,12 +87,17 @@ func simulateFirstBoot(t *testing.T, seed uint64, discord bool) (err error) {
 }
 
 // found lets the peer found the cluster whenever it runs and has no state, until ctx
-// ends, as package peer does.
-func (p *simPeer) found(ctx context.Context, rng *rand.Rand, members []peer.ID) {
+// ends, as package peer does. One that is late does so at the very moment at which
+// it hears of others.
+func (p *simPeer) found(ctx context.Context, rng *rand.Rand, members []peer.ID, late bool) {
+	pause := simFoundPause
+	if late {
+		pause = 2 * time.Millisecond
+	}
 	for ctx.Err() == nil {
-		time.Sleep(time.Duration(rng.Int64N(int64(simFoundPause))))
+		time.Sleep(time.Duration(rng.Int64N(int64(pause))))
 		l := p.up()
-		if l == nil || l.HasState() {
+		if l == nil || l.HasState() || late && l.raft.CurrentTerm() == 0 {
 			continue
 		}
 		if err := l.Bootstrap(members); err != nil && !errors.Is(err, ErrHasState) && !errors.Is(err, ErrClosed) && !l.crashed.Load() {
@@ -103,9 +108,11 @@ func (p *simPeer) found(ctx context.Context, rng *rand.Rand, members []peer.ID) 
 
 // loseFounder ends the first peer that has founded the cluster, at about the moment
 // at which another one has heard of its term and got no entry yet.
-func (w *world) loseFounder(rng *rand.Rand, forGood bool) {
-	founder := w.awaitPeer(func(l *life) bool { return l.HasState() })
-	w.awaitPeer(func(l *life) bool { return l.id != founder.id && l.raft.CurrentTerm() > 0 })
+func (w *world) loseFounder(ctx context.Context, rng *rand.Rand, forGood bool) {
+	founder := w.awaitPeer(ctx, func(l *life) bool { return l.HasState() })
+	if founder == nil || w.awaitPeer(ctx, func(l *life) bool { return l.id != founder.id && l.raft.CurrentTerm() > 0 }) == nil {
+		return
+	}
 	time.Sleep(time.Duration(rng.Int64N(int64(5 * time.Millisecond))))
 	if forGood {
 		w.kill(founder, rng)
@@ -116,9 +123,9 @@ func (w *world) loseFounder(rng *rand.Rand, forGood bool) {
 	w.startAgain(founder)
 }
 
-// awaitPeer waits for a peer of which f is true.
-func (w *world) awaitPeer(f func(*life) bool) *simPeer {
-	for {
+// awaitPeer waits for a peer of which f is true, and returns nil when ctx ends before.
+func (w *world) awaitPeer(ctx context.Context, f func(*life) bool) *simPeer {
+	for ctx.Err() == nil {
 		for _, p := range w.peers {
 			if l := p.up(); l != nil && f(l) {
 				return p
@@ -126,6 +133,7 @@ func (w *world) awaitPeer(f func(*life) bool) *simPeer {
 		}
 		time.Sleep(time.Millisecond)
 	}
+	return nil
 }
 
 // awaitLeader waits until a peer leads.
