@@ -157,7 +157,7 @@ func (c *Consensus) readIndexHere() indexReply {
 		}
 		c.barrierTerm.Store(term)
 	}
-	index, since := c.machine.Applied(), c.answers.begin()
+	index, since := c.machine.Applied(), c.guard.answers.begin()
 	for {
 		if err := c.raft.VerifyLeader().Error(); err != nil {
 			return indexReply{Code: codeNotLeader}
@@ -167,7 +167,7 @@ func (c *Consensus) readIndexHere() indexReply {
 		if c.raft.CurrentTerm() != term {
 			return indexReply{Code: codeNotLeader}
 		}
-		if c.answers.majority(c.servers(), raft.ServerID(c.id.String()), term, since) {
+		if c.guard.answers.majority(c.servers(), raft.ServerID(c.id.String()), term, since) {
 			return indexReply{Code: codeOK, Index: index}
 		}
 	}

@@ -42,7 +42,7 @@ type Consensus struct {
 	machine  *pinset.Machine
 	streams  *streams
 	raft     *raft.Raft
-	answers  *answers // to raft's questions to the voters
+	guard    *guard // before raft
 	leaders  *leaderWatch
 	forward  *forwarder
 	batcher  *batcher
@@ -54,7 +54,6 @@ type Consensus struct {
 
 	succession *succession
 
-	hasState    atomic.Bool
 	barrierTerm atomic.Uint64 // term in which raft's barrier has passed here
 	ready       chan struct{}
 
@@ -94,7 +93,6 @@ func open(o Options, on medium) (_ *Consensus, err error) {
 		return nil, fmt.Errorf("open consensus: %w", err)
 	}
 	c.machine = c.stores.machine
-	c.hasState.Store(c.stores.hadState)
 	if err := c.startRaft(); err != nil {
 		c.cancel()
 		return nil, fmt.Errorf("open consensus: %w", errors.Join(err, c.stores.close()))
@@ -148,7 +146,7 @@ func (c *Consensus) startRaft() error {
 		return errors.Join(fmt.Errorf("start raft: %w", err), c.streams.cut(ctx), transport.Close())
 	}
 	c.stores.log.Arm()
-	c.raft, c.answers = r, transport.answers
+	c.raft, c.guard = r, transport
 	transport.serve(r.CurrentTerm)
 	c.leaders = watchLeader(r, c.log)
 	return nil
@@ -180,9 +178,9 @@ func (c *Consensus) awaitReady() {
 	}
 }
 
-// HasState reports whether this peer belonged to a cluster when it was opened,
-// or has been bootstrapped since.
-func (c *Consensus) HasState() bool { return c.hasState.Load() }
+// HasState reports whether this peer holds anything of a cluster. It then belongs
+// to that cluster, or did so once. A term alone is nothing.
+func (c *Consensus) HasState() bool { return c.raft.LastIndex() > 0 }
 
 // Close stops this peer: work that waits fails with ErrClosed, entries in flight
 // get two seconds to end. It does not hand over the leadership, see Handover.

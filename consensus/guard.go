@@ -28,6 +28,7 @@ type guard struct {
 	log       raft.LogStore
 	snapshots raft.SnapshotStore
 	rpcs      chan raft.RPC
+	handing   chan struct{} // a lock, held while a call is handed to raft
 	stop      chan struct{}
 	once      sync.Once
 	serving   sync.WaitGroup
@@ -40,7 +41,10 @@ var (
 )
 
 func newGuard(t *raft.NetworkTransport, terms *terms, log raft.LogStore, snapshots raft.SnapshotStore) *guard {
-	return &guard{NetworkTransport: t, terms: terms, answers: newAnswers(), log: log, snapshots: snapshots, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
+	return &guard{
+		NetworkTransport: t, terms: terms, answers: newAnswers(), log: log, snapshots: snapshots,
+		rpcs: make(chan raft.RPC), handing: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
 }
 
 // Consumer implements raft.Transport.
@@ -65,11 +69,40 @@ func (g *guard) serve(term func() uint64) {
 			case <-g.stop:
 				return
 			}
-			if !g.answer(rpc, term) {
-				g.pass(rpc)
-			}
+			g.apart(func() {
+				if !g.answer(rpc, term) {
+					g.pass(rpc)
+				}
+			})
 		}
 	})
+}
+
+// apart calls f while no call of another peer is handed to raft, but heartbeats. It
+// may do without once the guard is closed.
+func (g *guard) apart(f func()) {
+	select {
+	case g.handing <- struct{}{}:
+	case <-g.stop:
+		return
+	}
+	defer func() { <-g.handing }()
+	f()
+}
+
+// append hands entries of this peer's own to raft as if a leader had sent them.
+func (g *guard) append(req *raft.AppendEntriesRequest) (*raft.AppendEntriesResponse, error) {
+	answer := make(chan raft.RPCResponse, 1)
+	g.pass(raft.RPC{Command: req, RespChan: answer})
+	select {
+	case a := <-answer:
+		if a.Error != nil {
+			return nil, a.Error
+		}
+		return a.Response.(*raft.AppendEntriesResponse), nil
+	case <-g.stop:
+		return nil, ErrClosed
+	}
 }
 
 // pass hands a call to raft's main loop.

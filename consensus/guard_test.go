@@ -143,3 +143,35 @@ func TestGuardTrimsAppends(t *testing.T) {
 		})
 	}
 }
+
+// Nothing is handed to raft while a peer founds the cluster.
+func TestGuardSetsApart(t *testing.T) {
+	here, there := tcpTransport(t), tcpTransport(t)
+	terms, err := newTerms(raft.NewInmemStore())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGuard(here, terms, raft.NewInmemStore(), raft.NewInmemSnapshotStore())
+	g.serve(func() uint64 { return 0 })
+	answered := make(chan error, 1)
+	g.apart(func() {
+		go func() {
+			answered <- there.RequestVote("here", here.LocalAddr(), &raft.RequestVoteRequest{Term: 1}, &raft.RequestVoteResponse{})
+		}()
+		select {
+		case <-g.Consumer():
+			t.Error("a call was handed to raft")
+		case <-time.After(20 * time.Millisecond):
+		}
+	})
+	rpc := <-g.Consumer()
+	rpc.Respond(&raft.RequestVoteResponse{}, nil)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	there.CloseStreams()
+	here.CloseStreams()
+	if err := errors.Join(g.Close(), there.Close()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,7 +1,6 @@
 package consensus
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,40 +42,6 @@ func (c *Consensus) Voters() []peer.ID {
 		}
 	}
 	return ids
-}
-
-// Bootstrap makes this peer, which must have no state, the first of a new
-// cluster with exactly these voters. One peer of the cluster calls it; calling
-// it on several with the same set is harmless. It fails with ErrHasState when
-// this peer belongs to a cluster already.
-func (c *Consensus) Bootstrap(peers []peer.ID) error {
-	if len(peers) == 0 {
-		return fmt.Errorf("bootstrap cluster: %w: no peers", ErrInvalid)
-	}
-	if !c.gate.enter() {
-		return fmt.Errorf("bootstrap cluster: %w", ErrClosed)
-	}
-	defer c.gate.leave()
-	var conf raft.Configuration
-	for _, id := range peers {
-		conf.Servers = append(conf.Servers, raft.Server{
-			Suffrage: raft.Voter,
-			ID:       raft.ServerID(id.String()),
-			Address:  raft.ServerAddress(id.String()),
-		})
-	}
-	// The same set must be the same entry on every peer that calls this.
-	slices.SortFunc(conf.Servers, func(a, b raft.Server) int { return cmp.Compare(a.ID, b.ID) })
-	err := c.raft.BootstrapCluster(conf).Error()
-	if errors.Is(err, raft.ErrCantBootstrap) {
-		return fmt.Errorf("bootstrap cluster: %w", ErrHasState)
-	}
-	if err != nil {
-		return fmt.Errorf("bootstrap cluster: %w", err)
-	}
-	c.hasState.Store(true)
-	c.elector.signal()
-	return nil
 }
 
 // Handover gives the leadership to another voter. It does nothing when this peer

@@ -27,8 +27,12 @@ func Recover(dir string, id peer.ID, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
-	if !s.hadState {
-		return fmt.Errorf("recover %s: %w", dir, errors.Join(ErrNoState, s.close()))
+	_, last, snapshot, err := s.extent()
+	if err == nil && max(last, snapshot) == 0 {
+		err = ErrNoState
+	}
+	if err != nil {
+		return fmt.Errorf("recover %s: %w", dir, errors.Join(err, s.close()))
 	}
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(id.String())

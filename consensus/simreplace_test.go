@@ -204,7 +204,7 @@ func (r *replacement) checkConfiguration(l *life) {
 }
 
 // kill ends a peer for good, with its disk.
-func (r *replacement) kill(p *simPeer, rng *rand.Rand) {
+func (w *world) kill(p *simPeer, rng *rand.Rand) {
 	p.mu.Lock()
 	p.dead = true
 	p.mu.Unlock()
@@ -212,8 +212,8 @@ func (r *replacement) kill(p *simPeer, rng *rand.Rand) {
 }
 
 // bury leaves the dead out of what is checked at the end.
-func (r *replacement) bury() {
-	r.peers = slices.DeleteFunc(r.peers, func(p *simPeer) bool { return p.dead })
+func (w *world) bury() {
+	w.peers = slices.DeleteFunc(w.peers, func(p *simPeer) bool { return p.dead })
 }
 
 // awaitVoters waits until exactly these peers have a vote and are members, as all

@@ -112,6 +112,15 @@ func (w *world) count(f func(*simStats)) {
 // newWorld makes a cluster of n peers and starts it. Its options follow from the
 // seed, and can be tuned.
 func newWorld(seed uint64, n int, broke simSabotage, tune func(*Options)) (*world, error) {
+	w, err := newPeers(seed, n, broke, tune)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.peers[0].up().Bootstrap(w.ids())
+}
+
+// newPeers makes n peers without a cluster and starts them.
+func newPeers(seed uint64, n int, broke simSabotage, tune func(*Options)) (*world, error) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	level := slog.LevelError + 4
 	if os.Getenv("TEST_LOG") != "" {
@@ -135,15 +144,12 @@ func newWorld(seed uint64, n int, broke simSabotage, tune func(*Options)) (*worl
 	if tune != nil {
 		tune(&w.opts)
 	}
-	var ids []peer.ID
 	for i := range n {
 		disk, err := sim.NewDisk(simDir + "/" + stateDir)
 		if err != nil {
 			return nil, err
 		}
-		p := &simPeer{w: w, id: testPeer(i), disk: disk, turn: make(chan struct{}, 1)}
-		w.peers = append(w.peers, p)
-		ids = append(ids, p.id)
+		w.peers = append(w.peers, &simPeer{w: w, id: testPeer(i), disk: disk, turn: make(chan struct{}, 1)})
 	}
 	w.calmNetwork()
 	for _, p := range w.peers {
@@ -151,7 +157,15 @@ func newWorld(seed uint64, n int, broke simSabotage, tune func(*Options)) (*worl
 			return nil, err
 		}
 	}
-	return w, w.peers[0].up().Bootstrap(ids)
+	return w, nil
+}
+
+func (w *world) ids() []peer.ID {
+	var ids []peer.ID
+	for _, p := range w.peers {
+		ids = append(ids, p.id)
+	}
+	return ids
 }
 
 // calmNetwork ends all faults of the network.

@@ -18,7 +18,6 @@ type stores struct {
 	log       logStore
 	terms     *terms // in log
 	snapshots raft.SnapshotStore
-	hadState  bool
 }
 
 // logStore holds raft's entries, its term and its vote.
@@ -70,9 +69,6 @@ func openStores(o Options, on medium, closing <-chan struct{}, room func() bool)
 	if s.snapshots, err = on.openSnapshots(o); err != nil {
 		return s, err
 	}
-	if s.hadState, err = raft.HasExistingState(s.log, s.log, s.snapshots); err != nil {
-		return s, fmt.Errorf("inspect raft's state: %w", err)
-	}
 	if err := s.machine.RestoreIfBehind(s.snapshots); err != nil {
 		return s, err
 	}
@@ -85,22 +81,32 @@ func openStores(o Options, on medium, closing <-chan struct{}, room func() bool)
 // trimLog drops a log that ends before the snapshot, which is so when the peer
 // died after it had received one: the next entry would leave a gap.
 func (s *stores) trimLog() error {
-	list, err := s.snapshots.List()
-	if err != nil || len(list) == 0 {
+	first, last, snapshot, err := s.extent()
+	if err != nil || last == 0 || last >= snapshot {
 		return err
-	}
-	first, err := s.log.FirstIndex()
-	last, lastErr := s.log.LastIndex()
-	if err := errors.Join(err, lastErr); err != nil {
-		return fmt.Errorf("inspect raft log: %w", err)
-	}
-	if last == 0 || last >= list[0].Index {
-		return nil
 	}
 	if err := s.log.DeleteRange(first, last); err != nil {
 		return fmt.Errorf("drop the log before the snapshot: %w", err)
 	}
 	return nil
+}
+
+// extent returns the first and the last index of the log, and where the snapshot
+// ends; 0 where there is nothing.
+func (s *stores) extent() (first, last, snapshot uint64, err error) {
+	first, firstErr := s.log.FirstIndex()
+	last, lastErr := s.log.LastIndex()
+	if err := errors.Join(firstErr, lastErr); err != nil {
+		return 0, 0, 0, fmt.Errorf("inspect raft log: %w", err)
+	}
+	list, err := s.snapshots.List()
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	if len(list) > 0 {
+		snapshot = list[0].Index
+	}
+	return first, last, snapshot, nil
 }
 
 func openLog(o Options, room func() bool) (logStore, error) {
@@ -126,21 +132,9 @@ func openSnapshots(o Options) (raft.SnapshotStore, error) {
 // checkFit refuses files that cannot come from the same life of this peer:
 // whatever raft would make of them, entries would be missing.
 func (s *stores) checkFit(dir string) error {
-	first, err := s.log.FirstIndex()
-	if err != nil {
-		return fmt.Errorf("inspect raft log: %w", err)
-	}
-	last, err := s.log.LastIndex()
-	if err != nil {
-		return fmt.Errorf("inspect raft log: %w", err)
-	}
-	list, err := s.snapshots.List()
+	first, last, snapshot, err := s.extent()
 	if err != nil {
 		return err
-	}
-	var snapshot uint64
-	if len(list) > 0 {
-		snapshot = list[0].Index
 	}
 	logPath, statePath := filepath.Join(dir, logDir), filepath.Join(dir, stateDir)
 	if first > snapshot+1 {

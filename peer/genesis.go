@@ -31,9 +31,6 @@ func (p *Peer) openGenesis(context.Context) (err error) {
 // wait until enough of them have met, and agree on the first members; then each of these, and nobody else, may found the
 // cluster of exactly them.
 func (p *Peer) begin(ctx context.Context) error {
-	if p.consensus.HasState() {
-		return nil
-	}
 	interval := agreeInterval
 	if p.opts.Record != nil {
 		interval = agreeIntervalRecord
@@ -42,6 +39,10 @@ func (p *Peer) begin(ctx context.Context) error {
 	defer tick.Stop()
 	var refusedSince time.Time
 	for {
+		if p.consensus.HasState() { // of an earlier life, or somebody else has founded it or taken this peer in
+			p.setWaiting(nil)
+			return nil
+		}
 		set, err := p.agree(ctx)
 		p.setWaiting(err)
 		switch {
@@ -58,9 +59,6 @@ func (p *Peer) begin(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-p.consensus.Ready(ctx): // somebody else founded it, or took us in
-			p.setWaiting(nil)
 			return nil
 		case <-tick.C:
 		}

@@ -13,8 +13,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/underlay/underlay/consensus/raftstore"
 	"github.com/underlay/underlay/peer/genesis"
 )
 
@@ -154,6 +156,36 @@ func TestMorePeersThanExpectedFoundOneCluster(t *testing.T) {
 	}
 }
 
+// Somebody has founded the cluster, asked the others for their votes, and died before it had replicated anything: they have been
+// told a term and nothing else. They found the cluster all the same, also after a restart.
+func TestTermIsNoCluster(t *testing.T) {
+	options, _ := trio(t)
+	var peers []*running
+	for _, o := range options {
+		hearOfTerm(t, o, 2)
+		peers = append(peers, startPeer(t, o))
+	}
+	oneCluster(t, peers...)
+	if term := peers[0].Consensus().Term; term <= 2 {
+		t.Errorf("the term has become %d", term)
+	}
+}
+
+// hearOfTerm makes raft's files of a peer as a request for its vote leaves them.
+func hearOfTerm(t *testing.T, o Options, term uint64) {
+	t.Helper()
+	log, err := raftstore.OpenLog(raftstore.Options{
+		Dir: filepath.Join((&dataDir{root: o.Dir}).cluster(), "log"), SegmentBytes: 64 << 10, Logger: hclog.NewNullLogger(),
+		Fatal: func(err error) { t.Error(err) }, Room: func() bool { return true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(log.SetUint64([]byte("CurrentTerm"), term), log.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // memoryCell keeps a value in memory.
 type memoryCell struct {
 	mu    sync.Mutex
@@ -212,6 +244,11 @@ func TestRecordDecidesWhoFounds(t *testing.T) {
 	r.awaitReady()
 	if members, err := r.consensus.Peers(t.Context()); err != nil || len(members) != 4 {
 		t.Errorf("members are %v, %v", members, err)
+	}
+	for _, r := range append(peers, r) {
+		if !r.consensus.HasState() { // it would be asked to found another one
+			t.Errorf("peer %s is a member and says that it has no state", r.ID())
+		}
 	}
 }
 
