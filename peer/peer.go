@@ -215,6 +215,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 		Gone:      p.gone,
 		Weigh:     p.weigh,
 		Observe:   p.opts.Observe,
+		Tracer:    p.opts.Tracer,
 		Fatal:     p.opts.Fatal,
 	})
 	if err != nil {
