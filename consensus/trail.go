@@ -93,22 +93,27 @@ func (w work) end(err error, attributes ...attribute.KeyValue) {
 func (c *Consensus) lead(from peer.ID, entry []byte, w work) proposeReply {
 	began := time.Now()
 	r := c.proposeHere(entry)
-	took := time.Since(began)
+	took, err := time.Since(began), codeError(r.Code)
 	if len(w.spans) > 0 {
-		w.end(codeError(r.Code), attribute.Int64("raft.index", int64(r.Index))) //nolint:gosec // far below
+		w.end(err, attribute.Int64("raft.index", int64(r.Index))) //nolint:gosec // far below
 	}
 	level, message := slog.LevelDebug, "entry applied"
 	switch {
 	case r.Code == codeUnknown || r.Code == codeForgotten:
 		level, message = slog.LevelWarn, "lost an entry"
-	case r.Code != codeOK:
+	case err != nil:
 		message = "entry not taken" // which the proposer knows how to go on from
 	case took > slowEntry:
 		level, message = slog.LevelWarn, "entry applied late"
 	}
 	if ctx := context.Background(); c.log.Enabled(ctx, level) {
-		c.log.LogAttrs(ctx, level, message, append(w.of.told(), slog.String("proposer", from.String()), slog.Uint64("index", r.Index),
-			slog.Int("bytes", len(entry)), slog.Duration("took", took), slog.Any("error", codeError(r.Code)))...)
+		told := append(w.of.told(), slog.String("proposer", from.String()), slog.Int("bytes", len(entry)), slog.Duration("took", took))
+		if err != nil {
+			told = append(told, slog.Any("error", err))
+		} else {
+			told = append(told, slog.Uint64("index", r.Index))
+		}
+		c.log.LogAttrs(ctx, level, message, told...)
 	}
 	return r
 }
