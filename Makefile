@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 export CGO_ENABLED := 0 # static binaries, and no C compiler needed
+export UNDERLAY_SCREENSHOTS ?= $(CURDIR)/bin/screenshots
 BUILD := go build -trimpath -ldflags '-s -w' # no paths of the machine that builds
 DEV_FLAGS ?=
 FUZZ ?= 30 300
@@ -53,7 +54,7 @@ bench-rpc: ## compare add, pin/add and cat through a balancer with the stock thr
 bench-names: ## compare keys and names with a plain single kubo (BENCH_ROUNDS=5)
 bench-files: ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
 bench-gateway: ## compare the gateway with a bare net/http server, nginx and a plain kubo (BENCH_ROUNDS=5)
-bench-observe: ## what it costs pins that the peers are scraped by Prometheus (BENCH_ROUNDS=10)
+bench-observe: ## what it costs pins that the peers are scraped by Prometheus and traced (BENCH_ROUNDS=10)
 bench-pins bench-rpc bench-names bench-files bench-gateway bench-observe: bench-%: build
 	go test -run '^$$' -bench '(?i)$*' -benchtime 1x -timeout 6h ./internal/stockbench
 
