@@ -199,6 +199,7 @@ type statsReply = struct {
 	LastContactMs int64
 	LastTerm      uint64
 	LastIndex     uint64
+	TakesRequests bool // a leader is to be told for which requests entries are; earlier builds say nothing
 }
 
 // statsOf asks a member how far it is.
@@ -235,5 +236,6 @@ func (c *Consensus) statsHere() statsReply {
 		LastContactMs: c.Status().LastContact.Milliseconds(),
 		LastTerm:      term,
 		LastIndex:     c.raft.LastIndex(),
+		TakesRequests: true,
 	}
 }

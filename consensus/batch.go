@@ -23,7 +23,7 @@ type batcher struct {
 	timeout time.Duration
 	observe func(operations float64)
 	// propose sees one entry through to its outcome.
-	propose func(ctx context.Context, entry []byte) (proposal, error)
+	propose func(ctx context.Context, entry []byte, of requests) (proposal, error)
 	// leader waits until proposing makes sense.
 	leader func(ctx context.Context) error
 
@@ -69,17 +69,19 @@ func (b *batcher) send(calls []*call, ops int) {
 	b.observe(float64(ops))
 	seq := b.window.begin()
 	defer b.window.end(seq)
-	bodies := make([][]byte, len(calls))
+	bodies, of := make([][]byte, len(calls)), make(requests, len(calls))
 	for i, c := range calls {
-		bodies[i] = c.body
+		bodies[i], of[i] = c.body, c.of
 	}
+	w := of.begin("propose")
 	ctx, cancel := context.WithTimeout(b.ctx, b.timeout)
 	defer cancel()
 	var errs []error
-	o, err := b.propose(ctx, pinset.EncodeEntry(b.client, seq, bodies...))
+	o, err := b.propose(ctx, pinset.EncodeEntry(b.client, seq, bodies...), w.of)
 	if err == nil {
 		errs, err = pinset.UnpackResults(o.packed, ops)
 	}
+	w.end(err)
 	for _, c := range calls {
 		if err != nil {
 			c.done <- callResult{err: err}
@@ -189,7 +191,10 @@ func (c *Consensus) commit(ctx context.Context, atomic bool, ops []Op) (Commit, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.opts.CommitTimeout)
 	defer cancel()
-	if err := c.machine.WaitApplied(ctx, r.Index); err != nil {
+	ctx, span := request.Start(ctx, "wait until applied")
+	err = c.machine.WaitApplied(ctx, r.Index)
+	span.Done(err)
+	if err != nil {
 		return Commit{}, fmt.Errorf("%w: committed as entry %d, but not applied here: %w", ErrUnknownOutcome, r.Index, err)
 	}
 	return r, nil
@@ -232,7 +237,7 @@ func (c *Consensus) enqueue(ctx context.Context, atomic bool, ops []Op) (Commit,
 	if err := ctx.Err(); err != nil {
 		return Commit{}, err
 	}
-	call := newCall(len(ops), body)
+	call := newCall(outer, len(ops), body)
 	if err := c.batcher.queue.push(call); err != nil {
 		return Commit{}, err
 	}

@@ -5,6 +5,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/underlay/underlay/internal/request"
 )
 
 // Three peers in this process, each with callers that commit ops pins a call.
@@ -29,6 +33,35 @@ func BenchmarkCommit(b *testing.B) {
 			})
 			b.StopTimer()
 			b.ReportMetric(float64(ops*b.N)/b.Elapsed().Seconds(), "pins/s")
+		})
+	}
+}
+
+// Callers of followers, whose calls are for no request, for one each, or for one each that is traced.
+func BenchmarkForward(b *testing.B) {
+	traced := sdk.NewTracerProvider().Tracer(request.Scope)
+	for _, kind := range []string{"no request", "request", "traced"} {
+		b.Run(kind, func(b *testing.B) {
+			tc := startCluster(b, 3, func(o *Options) { o.Tracer = traced })
+			_, followers := tc.leader()
+			var n atomic.Int64
+			b.SetParallelism(64)
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					i, ctx := int(n.Add(1)), limit(b)
+					if kind != "no request" {
+						ctx = request.WithID(ctx, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+					}
+					if kind == "traced" {
+						ctx, _ = traced.Start(ctx, "request")
+					}
+					if _, err := followers[i%2].Propose(ctx, PinOp(plainPin(i))); err != nil {
+						b.Error(err)
+					}
+				}
+			})
 		})
 	}
 }

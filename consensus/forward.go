@@ -2,7 +2,10 @@ package consensus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"sync/atomic"
 
 	rpc "github.com/libp2p/go-libp2p-gorpc"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -28,9 +31,31 @@ const (
 	codeDiskFull  // the leader has no space, nothing was changed
 )
 
+// codeError says what a code means, nil for codeOK. It is for people, not to branch on.
+func codeError(code int) error {
+	switch code {
+	case codeOK:
+		return nil
+	case codeNotLeader:
+		return errors.New("this peer does not lead")
+	case codeForgotten:
+		return errors.New("its outcome is forgotten")
+	case codeClosed:
+		return ErrClosed
+	case codeDiskFull:
+		return ErrDiskFull
+	default:
+		return ErrUnknownOutcome
+	}
+}
+
 // The RPC library wants exported types on the wire. These have no name at all,
 // which it takes as well, and so stay private.
 type (
+	forwarded = struct {
+		Entry []byte
+		For   []string // the requests that it is for, as far as it is for any: see request.Pack
+	}
 	proposeReply = struct {
 		Code   int
 		Index  uint64
@@ -49,15 +74,23 @@ type (
 // service is what a peer does for the others while it leads.
 type service struct{ c *Consensus }
 
-// Propose appends an entry to the log.
-func (s *service) Propose(_ context.Context, entry []byte, out *proposeReply) error {
+// Propose appends an entry to the log. It is how earlier builds forward entries, and how those are that are for no request.
+func (s *service) Propose(ctx context.Context, entry []byte, out *proposeReply) error {
+	return s.ProposeFor(ctx, forwarded{Entry: entry}, out)
+}
+
+// ProposeFor is Propose for requests.
+func (s *service) ProposeFor(ctx context.Context, in forwarded, out *proposeReply) error {
+	from, _ := rpc.GetRequestSender(ctx) // there is none without a stream
+	w := receive(in.For, s.c.opts.Tracer, "replicate")
 	// A bad entry must not reach the log: it would stop every peer.
-	if err := pinset.CheckEntry(entry); err != nil {
-		s.c.log.Warn("refused a forwarded entry", "error", err)
+	if err := pinset.CheckEntry(in.Entry); err != nil {
+		w.end(err)
+		s.c.log.LogAttrs(ctx, slog.LevelWarn, "refused a forwarded entry", append(w.of.told(), slog.String("proposer", from.String()), slog.Any("error", err))...)
 		out.Code = codeInvalid
 		return nil
 	}
-	*out = s.c.proposeHere(entry)
+	*out = s.c.lead(from, in.Entry, w)
 	return nil
 }
 
@@ -95,6 +128,7 @@ func (s *service) RmPeer(_ context.Context, id string, out *memberReply) error {
 type forwarder struct {
 	host   host.Host
 	client *rpc.Client
+	known  atomic.Pointer[leadership]
 }
 
 // newForwarder registers the service on the host. Each of its calls passes
@@ -137,15 +171,39 @@ func (f *forwarder) call(ctx context.Context, leader peer.ID, changed <-chan str
 	return true, nil
 }
 
-func (f *forwarder) propose(ctx context.Context, leader peer.ID, changed <-chan struct{}, entry []byte) proposeReply {
-	out := new(proposeReply)
-	reached, err := f.call(ctx, leader, changed, "Propose", entry, out)
-	switch {
-	case err == nil:
-		return *out
-	case reached:
-		return proposeReply{Code: codeUnknown}
-	default:
-		return proposeReply{Code: codeNotLeader}
+// propose has the leader append an entry, and tells it for which requests if it wants to know.
+func (f *forwarder) propose(ctx context.Context, leader peer.ID, changed <-chan struct{}, entry []byte, of requests) proposeReply {
+	method, args, out := "Propose", any(entry), new(proposeReply)
+	if packed := of.pack(); packed != nil && f.takesRequests(ctx, leader, changed) {
+		method, args = "ProposeFor", forwarded{Entry: entry, For: packed}
 	}
+	reached, err := f.call(ctx, leader, changed, method, args, out)
+	if err == nil {
+		return *out
+	}
+	f.known.Store(nil) // it may be another process soon
+	if reached {
+		return proposeReply{Code: codeUnknown}
+	}
+	return proposeReply{Code: codeNotLeader}
+}
+
+// leadership is what is known of a leader while it leads.
+type leadership struct {
+	changed       <-chan struct{} // closed when it ends
+	takesRequests bool
+}
+
+// takesRequests asks the leader, once while it leads, whether it wants to know for which requests entries are. Earlier builds
+// do not answer that. To call them for what they do not know is no way to find out: they would not read a large entry.
+func (f *forwarder) takesRequests(ctx context.Context, leader peer.ID, changed <-chan struct{}) bool {
+	if l := f.known.Load(); l != nil && l.changed == changed {
+		return l.takesRequests
+	}
+	out := new(statsReply)
+	if _, err := f.call(ctx, leader, changed, "Stats", struct{}{}, out); err != nil {
+		return false
+	}
+	f.known.Store(&leadership{changed, out.TakesRequests})
+	return out.TakesRequests
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/underlay/underlay/consensus/pinset"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Options configure Open. Dir and Host are required, zero values of the rest
@@ -56,6 +57,8 @@ type Options struct {
 
 	// Observe is told what commits and the disk have taken.
 	Observe Observers
+	// Tracer begins the spans of what this peer commits for requests of others; nil: none.
+	Tracer trace.Tracer
 
 	// BatchOps is how many operations go into one log entry (512). A single
 	// Commit call is never split, so one entry may hold more.

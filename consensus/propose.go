@@ -28,7 +28,7 @@ type proposal struct {
 // propose sees an entry through: it asks whoever leads, again and again until
 // ctx ends. The same entry may thus be in the log more than once; the machine
 // applies it once.
-func (c *Consensus) propose(ctx context.Context, entry []byte) (proposal, error) {
+func (c *Consensus) propose(ctx context.Context, entry []byte, of requests) (proposal, error) {
 	sent := false // an earlier attempt may have succeeded
 	giveUp := func(err error) (proposal, error) {
 		if sent {
@@ -43,9 +43,9 @@ func (c *Consensus) propose(ctx context.Context, entry []byte) (proposal, error)
 		}
 		var r proposeReply
 		if leader == c.id {
-			r = c.proposeHere(entry)
+			r = c.lead(c.id, entry, of.begin("replicate"))
 		} else {
-			r = c.forward.propose(ctx, leader, changed, entry)
+			r = c.forward.propose(ctx, leader, changed, entry, of)
 		}
 		switch r.Code {
 		case codeOK:

@@ -2,14 +2,16 @@ package consensus
 
 import (
 	"container/list"
+	"context"
 	"fmt"
 	"sync"
 )
 
 // call is one Commit on its way.
 type call struct {
-	count int    // operations
-	body  []byte // the encoded operations
+	of    context.Context // the caller's, which names the request
+	count int             // operations
+	body  []byte          // the encoded operations
 	done  chan callResult
 
 	elem *list.Element // place in the queue, nil once taken; guarded by the queue
@@ -20,8 +22,8 @@ type callResult struct {
 	err    error
 }
 
-func newCall(count int, body []byte) *call {
-	return &call{count: count, body: body, done: make(chan callResult, 1)}
+func newCall(of context.Context, count int, body []byte) *call {
+	return &call{of: of, count: count, body: body, done: make(chan callResult, 1)}
 }
 
 // queue holds the calls that no entry holds yet, bounded by operations and

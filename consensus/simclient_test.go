@@ -9,6 +9,8 @@ import (
 
 	"github.com/ipfs-cluster/ipfs-cluster/api"
 	"github.com/ipfs-cluster/ipfs-cluster/state"
+
+	"github.com/underlay/underlay/internal/request"
 )
 
 // simClient calls peers at random, one call at a time.
@@ -120,7 +122,7 @@ func (c *simClient) change(l *life, limit time.Duration, in simInput) {
 }
 
 func (c *simClient) commit(l *life, limit time.Duration, atomic bool, ops []Op) (Commit, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(request.WithID(context.Background(), fmt.Sprint("client-", c.n)), limit)
 	defer cancel()
 	if atomic {
 		return l.CommitAtomic(ctx, ops...)

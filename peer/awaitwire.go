@@ -48,9 +48,7 @@ type awaitAnswer struct {
 }
 
 func (q awaitQuestion) append(to []byte) []byte {
-	to = q.append1(to)
-	to = binary.AppendUvarint(to, uint64(len(q.Origin)))
-	return append(to, q.Origin...)
+	return appendText(q.append1(to), q.Origin)
 }
 
 // append1 leaves the origin out.
@@ -123,6 +121,11 @@ func readAnswer(r *bufio.Reader) (a awaitAnswer, err error) {
 		Held: flags&awaitHeld != 0, Gone: flags&awaitGone != 0, Blocks: int(blocks & (1<<31 - 1)), Error: string(text),
 	}
 	return a, nil
+}
+
+// appendText appends a length and so many bytes.
+func appendText(to []byte, text string) []byte {
+	return append(binary.AppendUvarint(to, uint64(len(text))), text...)
 }
 
 // readBytes reads a length and so many bytes.

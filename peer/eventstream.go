@@ -14,10 +14,12 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
+	"github.com/underlay/underlay/internal/request"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
-// changesProtocol is a stream of a peer's status changes, a JSON object a line, for one that has sent an empty line.
+// changesProtocol is a stream of a peer's status changes, a JSON object a line, for one that has sent a line: for which request,
+// which earlier builds leave empty, and do not read.
 const changesProtocol protocol.ID = "/underlay/changes/1"
 
 // maxChange bounds the bytes of one change.
@@ -35,7 +37,7 @@ func (p *Peer) changesOf(ctx context.Context, id peer.ID, f func(reconcile.Chang
 	end := func() { _ = stream.Reset() } // nobody wants more of it
 	defer end()
 	defer context.AfterFunc(ctx, end)()
-	if _, err := stream.Write([]byte("\n")); err != nil {
+	if _, err := stream.Write([]byte(request.Pack(ctx) + "\n")); err != nil {
 		return fmt.Errorf("follow peer %s: %w", id, err)
 	}
 	lines := bufio.NewScanner(stream)
@@ -53,17 +55,22 @@ func (p *Peer) changesOf(ctx context.Context, id peer.ID, f func(reconcile.Chang
 }
 
 // tellChanges tells another peer the status changes of this one, until it ends the stream.
-func tellChanges(ctx context.Context, stream network.Stream, r *reconcile.Reconciler) {
+func (p *Peer) tellChanges(ctx context.Context, stream network.Stream) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stream.Reset() //nolint:errcheck // it is given up
 	running.Go(func() {
 		defer cancel()
-		_, _ = io.Copy(io.Discard, stream) // the first line, and then the end
+		in := bufio.NewReaderSize(stream, maxOrigin)
+		origin, _, _ := in.ReadLine() // what fails here fails below
+		asked, span := request.Receive(ctx, string(origin), p.opts.Tracer, "tell changes")
+		p.requests.DebugContext(asked, "asked for changes of the pins' status")
+		_, err := io.Copy(io.Discard, in) // until the end
+		span.Done(err)
 	})
 	// Whatever ends it has ended the stream, too: there is nobody to tell.
-	_ = r.Follow(ctx, func(c reconcile.Change) error {
+	_ = p.reconciler.Follow(ctx, func(c reconcile.Change) error {
 		line, err := json.Marshal(c)
 		if err == nil {
 			err = stream.SetWriteDeadline(time.Now().Add(sendLimit))

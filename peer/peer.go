@@ -17,7 +17,6 @@ import (
 	rpc "github.com/libp2p/go-libp2p-gorpc"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/metrics"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"go.opentelemetry.io/otel/trace"
@@ -216,6 +215,7 @@ func (p *Peer) openConsensus(context.Context) (err error) {
 		Weigh:     p.weigh,
 		Outside:   p.outside,
 		Observe:   p.opts.Observe,
+		Tracer:    p.opts.Tracer,
 		Fatal:     p.opts.Fatal,
 	})
 	if err != nil {
@@ -258,8 +258,9 @@ func (p *Peer) openStreams() {
 	for id, server := range map[protocol.ID]*streamServer{
 		awaitProtocol:   newAwaitServer(p.holding, readQuestion),
 		awaitProtocol1:  newAwaitServer(p.holding, readQuestion1),
-		surveyProtocol:  newStreamServer(func(ctx context.Context, s network.Stream) { answerSurvey(ctx, s, p.reconciler) }),
-		changesProtocol: newStreamServer(func(ctx context.Context, s network.Stream) { tellChanges(ctx, s, p.reconciler) }),
+		surveyProtocol:  newStreamServer(p.answerSurvey),
+		surveyProtocol1: newStreamServer(p.answerSurvey),
+		changesProtocol: newStreamServer(p.tellChanges),
 	} {
 		p.host.SetStreamHandler(id, server.handle)
 		p.onClose("streams of "+string(id), func() error {

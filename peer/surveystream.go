@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/underlay/underlay/internal/pinstatus"
+	"github.com/underlay/underlay/internal/request"
 	"github.com/underlay/underlay/peer/reconcile"
 )
 
@@ -38,7 +39,7 @@ func (p *Peer) askSurvey(ctx context.Context, id peer.ID, s reconcile.Survey) (*
 			running.Wait()
 		})
 	}
-	stream, err := p.host.NewStream(network.WithNoDial(ctx, "members stay connected"), id, surveyProtocol)
+	stream, err := p.host.NewStream(network.WithNoDial(ctx, "members stay connected"), id, surveyProtocol, surveyProtocol1)
 	if err != nil {
 		return nil, fmt.Errorf("ask for its status: %w", err)
 	}
@@ -48,7 +49,11 @@ func (p *Peer) askSurvey(ctx context.Context, id peer.ID, s reconcile.Survey) (*
 		_ = stream.Reset() // whether all was told or nobody wants to know
 	}
 	if err = stream.SetDeadline(time.Now().Add(surveyPatience)); err == nil {
-		_, err = stream.Write(appendSurvey(nil, s))
+		question := appendSurvey(nil, s)
+		if stream.Protocol() == surveyProtocol {
+			question = appendText(question, request.Pack(ctx))
+		}
+		_, err = stream.Write(question)
 	}
 	if err != nil {
 		end()
@@ -85,13 +90,21 @@ func readAccount(from io.Reader, extend func() error, end func()) (*surveyStream
 }
 
 // answerSurvey tells another peer how this one stands with the pins.
-func answerSurvey(ctx context.Context, stream network.Stream, r *reconcile.Reconciler) {
-	question, err := reconcile.Survey{}, stream.SetReadDeadline(time.Now().Add(surveyPatience))
+func (p *Peer) answerSurvey(ctx context.Context, stream network.Stream) {
+	var question reconcile.Survey
+	var origin []byte
+	in, err := bufio.NewReader(stream), stream.SetReadDeadline(time.Now().Add(surveyPatience))
 	if err == nil {
-		question, err = readSurvey(bufio.NewReader(stream))
+		question, err = readSurvey(in)
+	}
+	if err == nil && stream.Protocol() == surveyProtocol {
+		origin, err = readBytes(in, maxOrigin)
 	}
 	if err == nil {
-		err = tellSurvey(ctx, stream, r, question)
+		asked, span := request.Receive(ctx, string(origin), p.opts.Tracer, "survey")
+		p.requests.DebugContext(asked, "asked how it stands with pins", "pins", len(question.Cids))
+		err = tellSurvey(asked, stream, p.reconciler, question)
+		span.Done(err)
 	}
 	if err != nil {
 		_ = stream.Reset() // the other sees that it was cut off

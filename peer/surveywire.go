@@ -18,15 +18,19 @@ import (
 // surveyProtocol is a question how a peer stands with the pins, and its answer in the order of the CIDs' bytes. Most pins
 // are as the pinset says, and nothing is said of them.
 //
-//	question: log index whose state, or a later one, is meant, number of CIDs (0: all pins), CIDs
+//	question: log index whose state, or a later one, is meant, number of CIDs (0: all pins), CIDs, origin
 //	answer:   length (uvarint), what the peer says of itself (JSON), records
 //	record:   kind (1 byte), and after
 //	  1, a pin that is not as the pinset says: CID, status, time in Unix nanoseconds, attempts, nodes and bytes fetched, error
 //	  2, that all before it and itself was looked at: CID
 //	  3, that all was looked at, or 4, that it goes no further: error
 //
-// CIDs and errors have their length before them; numbers are uvarints.
-const surveyProtocol protocol.ID = "/underlay/survey/1"
+// CIDs, errors and the origin (request.Pack) have their length before them; numbers are uvarints. Earlier builds know no
+// origin.
+const (
+	surveyProtocol  protocol.ID = "/underlay/survey/2"
+	surveyProtocol1 protocol.ID = "/underlay/survey/1"
+)
 
 const (
 	surveyDiffers = 1
@@ -49,6 +53,7 @@ type surveyRecord struct {
 	fetched pinstatus.Progress
 }
 
+// appendSurvey leaves the origin out.
 func appendSurvey(to []byte, s reconcile.Survey) []byte {
 	to = binary.AppendUvarint(to, s.Index)
 	to = binary.AppendUvarint(to, uint64(len(s.Cids)))

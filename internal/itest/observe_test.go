@@ -49,12 +49,18 @@ func (p *Peer) setLevel(t *testing.T, logger, level string) {
 	}
 }
 
-// One identity finds a request in the logs of all peers that had to do with it, and it is one trace.
-func TestARequestIsSeenOnAllPeers(t *testing.T) {
+// traced has the peers that start from now on send their traces to a collector.
+func traced(t *testing.T) *Collector {
 	traces := StartCollector(t)
 	t.Setenv("OTEL_TRACES_EXPORTER", "otlp")
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", traces.URL)
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+	return traces
+}
+
+// One identity finds a request in the logs of all peers that had to do with it, and it is one trace.
+func TestARequestIsSeenOnAllPeers(t *testing.T) {
+	traces := traced(t)
 	c := Start(t, "--config", jsonLogs(t))
 	for _, p := range c.Peers {
 		p.setLevel(t, "underlay/requests", "debug")

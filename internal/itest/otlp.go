@@ -13,7 +13,7 @@ import (
 )
 
 // RecordedSpan is a span that a peer has sent.
-type RecordedSpan struct{ Peer, Trace, Name string }
+type RecordedSpan struct{ Peer, Trace, ID, Parent, Name string }
 
 // Collector receives traces by OTLP over HTTP, as an observability backend does.
 type Collector struct {
@@ -54,7 +54,9 @@ func (c *Collector) add(sent *collector.ExportTraceServiceRequest) {
 		}
 		for _, scope := range resource.ScopeSpans {
 			for _, s := range scope.Spans {
-				c.spans = append(c.spans, RecordedSpan{peer, hex.EncodeToString(s.TraceId), s.Name})
+				c.spans = append(c.spans, RecordedSpan{
+					peer, hex.EncodeToString(s.TraceId), hex.EncodeToString(s.SpanId), hex.EncodeToString(s.ParentSpanId), s.Name,
+				})
 			}
 		}
 	}

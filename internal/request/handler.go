@@ -46,7 +46,7 @@ func Handler(o Options, next http.Handler) http.Handler {
 					"status", seen.status, "bytes", seen.bytes, "complete", seen.ended, "took", time.Since(began))
 			}
 		}()
-		next.ServeHTTP(seen, r.WithContext(ctx))
+		next.ServeHTTP(seen, below(ctx, r))
 		seen.begin()
 		seen.ended = true
 	})
@@ -67,6 +67,16 @@ func (o Options) start(ctx context.Context, r *http.Request) (context.Context, S
 		ctx = theirs
 	}
 	return start(ctx, o.Tracer, r.Method+" "+route(r.URL.Path), how...)
+}
+
+// below is the request as what serves it sees it: a header that it may begin spans by names the span of ctx.
+func below(ctx context.Context, r *http.Request) *http.Request {
+	r = r.WithContext(ctx)
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		r.Header = r.Header.Clone()
+		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(r.Header))
+	}
+	return r
 }
 
 // route is what names requests of one kind: the command of kubo's API, or the first part of the path.

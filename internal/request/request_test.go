@@ -150,6 +150,27 @@ func TestATraceOfTwoPeers(t *testing.T) {
 	}
 }
 
+// What serves the request may begin spans by its header, as kubo does: they are below the one of the request, not beside it.
+func TestTheHeaderNamesTheSpanOfTheRequest(t *testing.T) {
+	quiet, _ := logger(slog.LevelInfo)
+	provider, spans := traced()
+	for _, public := range []bool{false, true} {
+		var seen string
+		h := request.Handler(request.Options{Logger: quiet, Tracer: provider.Tracer(request.Scope), Public: public}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			seen = r.Header.Get("Traceparent")
+		}))
+		r := httptest.NewRequest("POST", "/", nil)
+		const theirs = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+		r.Header.Set("Traceparent", theirs)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		ended := spans.Ended()
+		ours := ended[len(ended)-1].SpanContext()
+		if want := "00-" + ours.TraceID().String() + "-" + ours.SpanID().String() + "-01"; seen != want || r.Header.Get("Traceparent") != theirs {
+			t.Errorf("public %v: the header below names %q, want %q; that of the caller's request is %q", public, seen, want, r.Header.Get("Traceparent"))
+		}
+	}
+}
+
 // What anybody sends decides neither what is recorded nor under which number.
 func TestPublicTracesAreReferredTo(t *testing.T) {
 	quiet, _ := logger(slog.LevelInfo)
