@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -25,25 +24,12 @@ const simFoundPause = time.Second
 // TestSimulation.
 func TestSimulatedFirstBoot(t *testing.T) {
 	first, count := seeds(t, 300, 50, 3000)
-	for seed := first; seed < first+count; seed++ {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			t.Parallel()
-			if err := simulateFirstBoot(t, seed, false); err != nil {
-				t.Errorf("%v\nrun again: UNDERLAY_SEED=%d go test -run '^TestSimulatedFirstBoot$' -count 100 -failfast ./consensus", err, seed)
-			}
-		})
-	}
+	eachSeed(t, first, count, func(t *testing.T, seed uint64) error { return simulateFirstBoot(t, seed, false) })
 }
 
 // The checks must notice peers that do not agree on the first members.
 func TestSimulatedFirstBootNotices(t *testing.T) {
-	for seed := range uint64(60) {
-		if err := simulateFirstBoot(t, seed, true); err != nil {
-			t.Logf("caught by seed %d: %.300s", seed, err)
-			return
-		}
-	}
-	t.Error("not caught")
+	mustCatch(t, func(seed uint64) error { return simulateFirstBoot(t, seed, true) })
 }
 
 // simulateFirstBoot boots the peers of a seed for the first time. With discord each

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,25 +18,12 @@ const simReplaceLength = 12 * time.Second
 // call the others. UNDERLAY_SEED and UNDERLAY_FAULT are as in TestSimulation.
 func TestSimulatedSuccession(t *testing.T) {
 	first, count := seeds(t, 40, 20, 1000)
-	for seed := first; seed < first+count; seed++ {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			t.Parallel()
-			if err := simulateSuccession(t, seed, false); err != nil {
-				t.Errorf("%v\nrun again: UNDERLAY_SEED=%d go test -run '^TestSimulatedSuccession$' -count 100 -failfast ./consensus", err, seed)
-			}
-		})
-	}
+	eachSeed(t, first, count, func(t *testing.T, seed uint64) error { return simulateSuccession(t, seed, false) })
 }
 
 // The checks must notice a cloud that says of living machines that they are gone.
 func TestSimulatedSuccessionNotices(t *testing.T) {
-	for seed := range uint64(60) {
-		if err := simulateSuccession(t, seed, true); err != nil {
-			t.Logf("caught by seed %d: %.300s", seed, err)
-			return
-		}
-	}
-	t.Error("not caught")
+	mustCatch(t, func(seed uint64) error { return simulateSuccession(t, seed, true) })
 }
 
 // simulateSuccession replaces a peer under the faults of a seed. In one of three

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -42,6 +43,32 @@ func seeds(t *testing.T, usual, short, fault uint64) (first, count uint64) {
 	return 1, usual
 }
 
+// eachSeed runs the schedules of seeds beside each other, and tells of one that fails how to run it again.
+func eachSeed(t *testing.T, first, count uint64, simulate func(t *testing.T, seed uint64) error) {
+	t.Helper()
+	test, _, _ := strings.Cut(t.Name(), "/")
+	for seed := first; seed < first+count; seed++ {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			if err := simulate(t, seed); err != nil {
+				t.Errorf("%v\nrun again: UNDERLAY_SEED=%d go test -run '^%s$' -count 100 -failfast ./consensus", err, seed, test)
+			}
+		})
+	}
+}
+
+// mustCatch fails unless a simulation that is broken on purpose fails soon.
+func mustCatch(t *testing.T, simulate func(seed uint64) error) {
+	t.Helper()
+	for seed := range uint64(60) {
+		if err := simulate(seed); err != nil {
+			t.Logf("caught by seed %d: %.300s", seed, err)
+			return
+		}
+	}
+	t.Error("not caught")
+}
+
 // TestSimulation runs peers on a simulated network and simulated disks, in
 // virtual time, through schedules of faults that follow from a seed each, while
 // clients call them. UNDERLAY_SEED=n runs the schedule of one seed again (with
@@ -53,18 +80,13 @@ func TestSimulation(t *testing.T) {
 	var total simStats
 	began := time.Now()
 	t.Run("seeds", func(t *testing.T) {
-		for seed := first; seed < first+count; seed++ {
-			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-				t.Parallel()
-				stats, err := simulate(t, seed, simSabotage{})
-				if err != nil {
-					t.Errorf("%v\nrun again: UNDERLAY_SEED=%d go test -run '^TestSimulation$' -count 100 -failfast ./consensus", err, seed)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				total.add(stats)
-			})
-		}
+		eachSeed(t, first, count, func(t *testing.T, seed uint64) error {
+			stats, err := simulate(t, seed, simSabotage{})
+			mu.Lock()
+			defer mu.Unlock()
+			total.add(stats)
+			return err
+		})
 	})
 	took := time.Since(began)
 	t.Logf("%d schedules from seed %d in %v, %.1f/s: %+v", count, first, took.Round(time.Millisecond), float64(count)/took.Seconds(), total)
