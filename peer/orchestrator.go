@@ -121,12 +121,13 @@ func (p *Peer) closeCluster(gate *startGate) error {
 	return p.cluster.Shutdown(context.Background())
 }
 
+// clusterConfig has no base directory, in which the orchestrator would keep the others' addresses: it would dial them one by one before
+// it starts, for seconds each where nobody answers any more. The mesh knows them from the address book.
 func (p *Peer) clusterConfig() (*ipfscluster.Config, error) {
 	conf := &ipfscluster.Config{}
 	if err := conf.Default(); err != nil {
 		return nil, fmt.Errorf("make orchestrator configuration: %w", err)
 	}
-	conf.SetBaseDir(p.dir.cluster())
 	conf.Peername = p.opts.Name
 	conf.Secret = p.opts.Secret
 	conf.ListenAddr = p.host.Addrs()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -358,5 +360,28 @@ func TestStopAtTheMomentOfReadiness(t *testing.T) {
 		r := startPeer(t, testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0"))
 		<-r.consensus.Ready(t.Context())
 		r.stop()
+	}
+}
+
+// TestOpenDialsNobody: whoever was known before may be gone, and an address that answers no more costs seconds.
+func TestOpenDialsNobody(t *testing.T) {
+	silent, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	o := testOptions(filepath.Join(t.TempDir(), "one"), "127.0.0.1:0")
+	startPeer(t, o).stop()
+	known := fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s\n", silent.Addr().(*net.TCPAddr).Port, testID(t))
+	if err := os.WriteFile(filepath.Join(o.Dir, "cluster", "peerstore"), []byte(known), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startPeer(t, o)
+	if err := silent.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := silent.Accept(); err == nil {
+		conn.Close()
+		t.Error("the peer was open only after it had tried the address of another")
 	}
 }
