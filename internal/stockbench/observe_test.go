@@ -5,17 +5,23 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/underlay/underlay/internal/itest"
 )
 
 // scrapeInterval is how often the peers are scraped: Prometheus's default is a quarter of a minute.
 const scrapeInterval = time.Second
+
+// windowLength is how long the peers are observed in one way. Each has many garbage collections in that time.
+const windowLength = 2 * time.Second
 
 // scrapesMeasured is how many scrapes of each peer are measured by themselves.
 const scrapesMeasured = 200
@@ -37,42 +43,62 @@ func waysToObserve() []observed {
 	}
 }
 
-// BenchmarkObserve tells what it costs pins that the peers are observed: one cluster is in each way, in turns. What a scrape
-// takes may be less than what else moves from turn to turn, so that is measured by itself, too.
+// BenchmarkObserve tells what it costs writes that the peers are observed. Pins are made and taken back without a pause, and the way
+// to observe changes every windowLength, in an order that changes too: what else moves on a machine in minutes is in all ways.
 func BenchmarkObserve(b *testing.B) {
-	rounds := intSetting(b, roundsVariable, 10)
+	rounds := intSetting(b, roundsVariable, 100)
 	loadPlugins(b)
 	b.Setenv("OTEL_TRACES_EXPORTER", "otlp")
 	b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", itest.StartCollector(b).URL)
 	b.Setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off") // the client says which requests are
+	b.Setenv("OTEL_BSP_SCHEDULE_DELAY", "200")                // ms: a window's traces are sent in that window
 	for range b.N {
 		s := startOurs(b, inlineCIDs(1000))
 		client := &tracing{RoundTripper: s.client.Transport}
 		s.client.Transport = client
+		w := startWrites(b, s)
+		w.window(b, client, observed{}) // until caches are warm
 		ways := waysToObserve()
-		cpu := make([][]float64, len(ways)) // ms a pin, by way and round
-		var loaded time.Duration            // CPU a second of all peers while pins are made
-		for round := range rounds {
-			for turn := range ways {
-				way := (round + turn) % len(ways)
-				f := observedPins(b, s, client, ways[way])
-				cpu[way] = append(cpu[way], f.cpu)
-				if way == 0 {
-					loaded += time.Duration(f.cpu*f.complete*float64(time.Millisecond)) / time.Duration(rounds)
-				}
+		used := make([][]usage, len(ways)) // by way and round
+		for range rounds {
+			for _, way := range rand.Perm(len(ways)) {
+				used[way] = append(used[way], w.window(b, client, ways[way]))
 			}
-			b.Logf("round %d: %.4f ms of CPU a pin", round+1, lastOf(cpu))
 		}
-		one := scrapeCPU(b, s)
-		fmt.Printf("\n### Observed, %d rounds\n\n| how | CPU ms a pin, all peers | difference |\n|---|---|---|\n", rounds)
-		for way, o := range ways {
-			more, give := difference(cpu[0], cpu[way])
-			fmt.Printf("| %s | %.3f | %+.1f %% ± %.1f |\n", o.name, mean(cpu[way]), more, give)
-		}
-		fmt.Printf("\nA scrape of all peers takes %.1f ms of CPU. While pins are made the peers take %.0f ms a second: scrapes are %.2f %% of that.\n\n",
-			milliseconds(one), milliseconds(loaded), 100*one.Seconds()/scrapeInterval.Seconds()/loaded.Seconds())
+		w.stop()
+		printObserved(ways, used, scrapeCPU(b, s))
 	}
 	b.ReportMetric(0, "ns/op") // says nothing here
+}
+
+// printObserved prints what the peers used in each way, and what a scrape takes by itself.
+func printObserved(ways []observed, used [][]usage, scrape time.Duration) {
+	fmt.Printf("\n### Observed, %d rounds\n\n| how | CPU ms a write, all peers | difference |\n|---|---|---|\n", len(used[0]))
+	alone := figures(used[0], usage.perWrite)
+	for way, o := range ways {
+		cpu := figures(used[way], usage.perWrite)
+		more, give := difference(alone, cpu)
+		fmt.Printf("| %s | %.3f | %+.2f %% ± %.2f |\n", o.name, mean(cpu), more, give)
+	}
+	second := mean(figures(used[0], usage.perSecond))
+	fmt.Printf("\nA scrape of all peers takes %.1f ms of CPU. While pins are made the peers take %.0f ms a second: scrapes are %.2f %% of that.\n\n",
+		milliseconds(scrape), second, 100*milliseconds(scrape)/scrapeInterval.Seconds()/second)
+}
+
+// usage is what all peers used in one window.
+type usage struct {
+	cpu, took time.Duration
+	writes    int64 // acknowledged
+}
+
+func (u usage) perWrite() float64  { return milliseconds(u.cpu) / float64(u.writes) }
+func (u usage) perSecond() float64 { return milliseconds(u.cpu) / u.took.Seconds() }
+
+func figures(all []usage, of func(usage) float64) (values []float64) {
+	for _, u := range all {
+		values = append(values, of(u))
+	}
+	return values
 }
 
 func mean(values []float64) (m float64) {
@@ -82,25 +108,18 @@ func mean(values []float64) (m float64) {
 	return m
 }
 
-func lastOf(series [][]float64) (last []float64) {
-	for _, s := range series {
-		last = append(last, s[len(s)-1])
-	}
-	return last
-}
-
 // difference is how much more, in percent, values are than others of the same rounds: the mean, and its standard error.
 func difference(from, to []float64) (percent, give float64) {
-	var each []float64
+	var more []float64
 	for i := range from {
-		each = append(each, 100*(to[i]/from[i]-1))
+		more = append(more, 100*(to[i]/from[i]-1))
 	}
-	percent = mean(each)
+	percent = mean(more)
 	var squares float64
-	for _, v := range each {
+	for _, v := range more {
 		squares += (v - percent) * (v - percent)
 	}
-	n := float64(len(each))
+	n := float64(len(more))
 	return percent, math.Sqrt(squares / max(n-1, 1) / n)
 }
 
@@ -119,21 +138,76 @@ func (t *tracing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.RoundTripper.RoundTrip(r)
 }
 
-// observedPins measures pins that 64 clients make while the peers are observed.
-func observedPins(b *testing.B, s *side, client *tracing, how observed) pinFigures {
+// writes are pins that clients make and take back, one after the other, until they are stopped.
+type writes struct {
+	side *side
+	cids []string
+	done atomic.Int64 // acknowledged
+	stop func()
+}
+
+// startWrites has 64 clients write. Each has blocks of its own that all hosts store, and takes back a pin when it has made half as
+// many others as it has blocks: so the nodes pin them, too.
+func startWrites(b *testing.B, s *side) *writes {
+	b.Helper()
+	const clients, blocks = 64, 64
+	w := &writes{side: s, cids: s.importBlocks(b, clients*blocks)}
+	ctx, cancel := context.WithCancel(b.Context())
+	var g errgroup.Group
+	for client := range clients {
+		own := w.cids[client*blocks:][:blocks]
+		g.Go(func() error { return w.write(ctx, client, own) })
+	}
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := g.Wait(); err != nil {
+			b.Error(err)
+		}
+	})
+	b.Cleanup(w.stop)
+	return w
+}
+
+// write is one client, which comes to a new host with every step.
+func (w *writes) write(ctx context.Context, client int, own []string) error {
+	for n := 0; ctx.Err() == nil; n++ {
+		host := (client + n) % len(w.side.hosts)
+		if err := w.side.pin(host, own[n%len(own)]); err != nil {
+			return err
+		}
+		w.done.Add(1)
+		if n < len(own)/2 {
+			continue
+		}
+		if err := w.side.unpin(host, own[(n+len(own)/2)%len(own)]); err != nil {
+			return err
+		}
+		w.done.Add(1)
+	}
+	return nil
+}
+
+// window measures the peers while they are observed in one way.
+func (w *writes) window(b *testing.B, client *tracing, how observed) usage {
 	b.Helper()
 	client.every.Store(how.traced)
-	defer client.every.Store(0)
-	ctx, cancel := context.WithCancel(context.Background())
-	var scrapers sync.WaitGroup
-	defer scrapers.Wait()
+	ctx, cancel := context.WithTimeout(b.Context(), windowLength)
 	defer cancel()
+	before, written := w.side.mark(b), w.done.Load()
+	var scrapers sync.WaitGroup
 	if how.scraped {
-		for _, h := range s.hosts {
+		for _, h := range w.side.hosts {
 			scrapers.Go(func() { scrape(ctx, b, h.rpc+"/metrics") })
 		}
 	}
-	return measurePins(b, s, cell{clients: 64, onOurs: 6000})
+	<-ctx.Done()
+	scrapers.Wait()
+	after := w.side.mark(b)
+	u := usage{cpu: after.cpu - before.cpu, took: after.at.Sub(before.at), writes: w.done.Load() - written}
+	if u.writes == 0 {
+		b.Fatal("nothing was written")
+	}
+	return u
 }
 
 // scrapeCPU is what one scrape of all peers costs them.
