@@ -5,7 +5,7 @@ export CGO_ENABLED := 0 # static binaries, and no C compiler needed
 export UNDERLAY_SCREENSHOTS ?= $(CURDIR)/bin/screenshots
 BUILD := go build -trimpath -ldflags '-s -w' # no paths of the machine that builds
 DEV_FLAGS ?=
-FUZZ ?= 30 300
+FUZZ ?= 30 180
 PREVIOUS ?= 7989dda # the release before, for test-boot
 BOOT ?=
 
@@ -25,7 +25,7 @@ stock: ## build the stock clients bin/ipfs and bin/ipfs-cluster-ctl
 	$(BUILD) -o bin/ipfs github.com/ipfs/kubo/cmd/ipfs
 	$(BUILD) -o bin/ipfs-cluster-ctl github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-ctl
 
-test: build stock ## run all tests, those with real clusters included, and every fuzz target for half a minute
+test: build stock ## run all tests, those with real clusters included, and every fuzz target, three minutes in all
 	go test -timeout 20m ./internal/itest ./... # the package that takes longest first, beside the others
 	internal/tools/fuzz.sh $(FUZZ)
 
@@ -35,7 +35,7 @@ test-rpc: build stock ## compare the RPC API with a plain kubo's, request by req
 test-rest: build stock ## compare the REST API, its Go client and ipfs-cluster-ctl with a stock cluster, request by request
 	go test -count 1 -timeout 10m ./internal/restdiff
 
-fuzz: ## run every fuzz target for so many seconds, all of them for no more than so many (FUZZ='30 300')
+fuzz: ## run every fuzz target for so many seconds, all of them for no more than so many (FUZZ='30 180')
 	internal/tools/fuzz.sh $(FUZZ)
 
 fault: build ## run the long fault tests: kills, outages, fuzzing and, as root, power cuts (UNDERLAY_SEED=n replays)
