@@ -110,6 +110,7 @@ func TestMachinesThatEnd(t *testing.T) {
 		t.Errorf("who was only recommended to go: %v", err)
 	}
 	t.Logf("%d requests to gateways, %d to APIs; failed are %d and %d", gateway.asked.Load(), api.asked.Load(), gateway.failed.Load(), api.failed.Load())
+	machine.Set("autoscaling/target-lifecycle-state", "InService") // or it ends again
 	c.Restart(leader)
 	c.AwaitReady(leader)
 }
