@@ -108,11 +108,13 @@ func mean(values []float64) (m float64) {
 	return m
 }
 
-// difference is how much more, in percent, values are than others of the same rounds: the mean, and its standard error.
+// difference is how much more values are than others of the same rounds, in percent of the mean of those, and the standard error. The
+// mean of each pair's ratio would be too large: what divides is uncertain.
 func difference(from, to []float64) (percent, give float64) {
+	base := mean(from)
 	var more []float64
 	for i := range from {
-		more = append(more, 100*(to[i]/from[i]-1))
+		more = append(more, 100*(to[i]-from[i])/base)
 	}
 	percent = mean(more)
 	var squares float64
