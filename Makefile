@@ -54,7 +54,7 @@ bench-rpc: ## compare add, pin/add and cat through a balancer with the stock thr
 bench-names: ## compare keys and names with a plain single kubo (BENCH_ROUNDS=5)
 bench-files: ## compare the files commands through three peers with a plain single kubo (BENCH_ROUNDS=5)
 bench-gateway: ## compare the gateway with a bare net/http server, nginx and a plain kubo (BENCH_ROUNDS=5)
-bench-observe: ## what it costs pins that the peers are scraped by Prometheus and traced (BENCH_ROUNDS=100)
+bench-observe: ## what it costs writes that the peers are scraped by Prometheus and traced (BENCH_ROUNDS=100)
 bench-pins bench-rpc bench-names bench-files bench-gateway bench-observe: bench-%: build
 	go test -run '^$$' -bench '(?i)$*' -benchtime 1x -timeout 6h ./internal/stockbench
 

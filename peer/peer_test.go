@@ -377,7 +377,7 @@ func TestOpenDialsNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	startPeer(t, o)
-	if err := silent.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
+	if err := silent.SetDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
 	if conn, err := silent.Accept(); err == nil {

@@ -74,13 +74,13 @@ func BenchmarkObserve(b *testing.B) {
 // printObserved prints what the peers used in each way, and what a scrape takes by itself.
 func printObserved(ways []observed, used [][]usage, scrape time.Duration) {
 	fmt.Printf("\n### Observed, %d rounds\n\n| how | CPU ms a write, all peers | difference |\n|---|---|---|\n", len(used[0]))
-	alone := figures(used[0], usage.perWrite)
+	alone := each(used[0], usage.perWrite)
 	for way, o := range ways {
-		cpu := figures(used[way], usage.perWrite)
+		cpu := each(used[way], usage.perWrite)
 		more, give := difference(alone, cpu)
 		fmt.Printf("| %s | %.3f | %+.2f %% ± %.2f |\n", o.name, mean(cpu), more, give)
 	}
-	second := mean(figures(used[0], usage.perSecond))
+	second := mean(each(used[0], usage.perSecond))
 	fmt.Printf("\nA scrape of all peers takes %.1f ms of CPU. While pins are made the peers take %.0f ms a second: scrapes are %.2f %% of that.\n\n",
 		milliseconds(scrape), second, 100*milliseconds(scrape)/scrapeInterval.Seconds()/second)
 }
@@ -93,13 +93,6 @@ type usage struct {
 
 func (u usage) perWrite() float64  { return milliseconds(u.cpu) / float64(u.writes) }
 func (u usage) perSecond() float64 { return milliseconds(u.cpu) / u.took.Seconds() }
-
-func figures(all []usage, of func(usage) float64) (values []float64) {
-	for _, u := range all {
-		values = append(values, of(u))
-	}
-	return values
-}
 
 func mean(values []float64) (m float64) {
 	for _, v := range values {
@@ -143,7 +136,6 @@ func (t *tracing) RoundTrip(r *http.Request) (*http.Response, error) {
 // writes are pins that clients make and take back, one after the other, until they are stopped.
 type writes struct {
 	side *side
-	cids []string
 	done atomic.Int64 // acknowledged
 	stop func()
 }
@@ -153,11 +145,12 @@ type writes struct {
 func startWrites(b *testing.B, s *side) *writes {
 	b.Helper()
 	const clients, blocks = 64, 64
-	w := &writes{side: s, cids: s.importBlocks(b, clients*blocks)}
+	w := &writes{side: s}
+	cids := s.importBlocks(b, clients*blocks)
 	ctx, cancel := context.WithCancel(b.Context())
 	var g errgroup.Group
 	for client := range clients {
-		own := w.cids[client*blocks:][:blocks]
+		own := cids[client*blocks:][:blocks]
 		g.Go(func() error { return w.write(ctx, client, own) })
 	}
 	w.stop = sync.OnceFunc(func() {
